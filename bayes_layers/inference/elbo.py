@@ -1,0 +1,57 @@
+"""The negative evidence lower bound per example (Zeng et al. 2018, appendix A).
+
+    -ELBO / N = mean over examples of -log p(y | x, w)  +  KL[q(w) || p(w)] / N
+
+with w drawn from q. The KL is a sum over all weights, in nats, and this is the one place where it is
+scaled: by `kl_weight`, the reciprocal of what `kl_scale` names.
+"""
+
+import tensorflow as tf
+
+
+def kl_weight(kl_scale, num_labelled, dataset_size):
+    """The factor of the KL in the objective per example.
+
+    Args:
+      kl_scale: "labels" (the bound on the labelled images), "dataset" (divides by the size of the whole
+        data set although few images are labelled: a weaker prior), or a number.
+      num_labelled: labelled images N.
+      dataset_size: images of the whole training set.
+
+    Returns:
+      float.
+    """
+    divisor = {"labels": num_labelled, "dataset": dataset_size}.get(kl_scale, kl_scale)
+    return 1.0 / float(divisor)
+
+
+def mean_nll(logits, labels, mask):
+    """Mean negative log likelihood in nats of the examples where `mask` is 1.
+
+    Args:
+      logits: `[B, C]`.
+      labels: int `[B]`.
+      mask: float `[B]`, 0 for padding.
+
+    Returns:
+      A scalar.
+    """
+    nll = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.reduce_sum(nll * mask) / tf.reduce_sum(mask)
+
+
+def negative_elbo(network, images, labels, mask, seed, weight):
+    """One stochastic estimate of the negative ELBO per example, in its parts.
+
+    Args:
+      network: a `Network`.
+      images: `[B, ...]`; labels: int `[B]`; mask: float `[B]`.
+      seed: int64 tensor `[2]`, of the weight noise and dropout.
+      weight: scalar, what `kl_weight` returned.
+
+    Returns:
+      `(negative_elbo, nll, kl)`, scalars in nats; `negative_elbo = nll + weight * kl`.
+    """
+    nll = mean_nll(network(images, training=True, seed=seed), labels, mask)
+    kl = network.kl()
+    return nll + weight * kl, nll, kl

@@ -1,0 +1,183 @@
+"""Fitting the ELBO: many minibatch steps inside one compiled loop."""
+
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from bayes_layers.inference.elbo import negative_elbo
+from bayes_layers.layers.randomness import make_seed, stream_generator, stream_key
+
+CHUNK = 256  # the most steps between two looks of the host
+SECONDS_BETWEEN_LOOKS = 1.0
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Adam (Kingma & Ba 2014) with Keras' epsilon
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss was nan or infinite; `epoch` and `step` (within the epoch, both from 1) say where."""
+
+    def __init__(self, epoch, step, loss):
+        super().__init__(f"the loss is {loss} in epoch {epoch}, step {step}")
+        self.epoch, self.step, self.loss = epoch, step, loss
+
+
+def minibatches(seed, cycle, num_images, epochs, batch_size):
+    """Which images are in which minibatch: every epoch a new permutation, from the host's generator.
+
+    Args:
+      seed: the run's seed.
+      cycle: the active-learning cycle.
+      num_images: labelled images N.
+      epochs: passes over them.
+      batch_size: images in a minibatch; the last of an epoch has fewer.
+
+    Returns:
+      int32 `[epochs * ceil(N / batch_size), batch_size]` of positions, padded with -1.
+    """
+    steps = -(-num_images // batch_size)
+    order = np.full([epochs, steps * batch_size], -1, np.int32)
+    for epoch in range(epochs):
+        order[epoch, :num_images] = stream_generator(seed, "minibatches", cycle, epoch).permutation(num_images)
+    return order.reshape(epochs * steps, batch_size)
+
+
+class ElboTrainer:
+    """Trains a network's weights by Adam on the negative ELBO.
+
+    Built once per run. A chunk of steps is one call of a compiled function whose start and count are
+    tensors, so a training set that grows causes no new trace. Adam starts anew in every `fit`.
+    """
+
+    def __init__(self, network, *, learning_rate=0.001, weight_decay=0.0, batch_size=64, jit_compile=False):
+        """Prepares training.
+
+        Args:
+          network: a `Network`.
+          learning_rate: Adam's.
+          weight_decay: factor of the sum of squared kernel weights of deterministic layers in the loss.
+          batch_size: images in a minibatch.
+          jit_compile: compile a chunk of steps as one XLA computation.
+        """
+        self.network = network
+        self.batch_size = batch_size
+        self.jit_compile = jit_compile
+        self.traces = 0
+        self._learning_rate = learning_rate
+        self._weight_decay = weight_decay
+        self._decayed = [w for w in network.trainable_weights if w.name.endswith("/kernel:0")]
+        self._momenta = [(tf.Variable(tf.zeros_like(w), trainable=False), tf.Variable(tf.zeros_like(w), trainable=False))
+                         for w in network.trainable_weights]
+        self._capacity = 0
+        spec = tf.TensorSpec
+        self._steps = tf.function(
+            self._run_steps, autograph=False, jit_compile=jit_compile,
+            input_signature=[spec([None, *network.one_input_shape]), spec([None], tf.int32),
+                             spec([None, batch_size], tf.int32), spec([], tf.int32), spec([], tf.int32),
+                             spec([]), spec([], tf.int64)])
+
+    def fit(self, images, labels, *, epochs, kl_weight, seed, cycle=0, capacity=0, progress=None):
+        """Trains for some epochs.
+
+        Args:
+          images: float32 `[N, ...]`.
+          labels: integer `[N]`.
+          epochs: passes over the images.
+          kl_weight: the KL's factor (`elbo.kl_weight`).
+          seed: the run's seed, from which minibatches and noise follow.
+          cycle: the active-learning cycle.
+          capacity: with `jit_compile`, the most images that any call will bring (a larger number
+            is compiled anew).
+          progress: called as `progress(done_steps, total_steps)` every second or so, or None.
+
+        Returns:
+          dict of float64 arrays `[epochs]`: `nll` and `kl`, means over the steps of each epoch in nats, and
+          `negative_elbo = nll + kl_weight * kl`.
+
+        Raises:
+          NonFiniteLossError: if the loss is nan or infinite.
+        """
+        order = minibatches(seed, cycle, len(images), epochs, self.batch_size)
+        steps = len(order) // epochs
+        images, labels, batches = self._padded(images, labels, order, epochs, capacity)
+        noise_key = tf.constant(stream_key(seed, "noise", cycle), tf.int64)
+        self._reset_momenta()
+        nll, kl = np.zeros(len(order)), np.zeros(len(order))
+        start, count = 0, min(16, CHUNK)
+        while start < len(order):
+            count = min(count, len(order) - start, CHUNK)
+            began = time.perf_counter()
+            loss_part, nll_part, kl_part = (part.numpy()[:count] for part in self._steps(
+                images, labels, batches, start, count, kl_weight, noise_key))
+            self._check(loss_part, start, steps)
+            nll[start:start + count], kl[start:start + count] = nll_part, kl_part
+            start += count
+            if progress:
+                progress(start, len(order))
+            per_step = (time.perf_counter() - began) / count
+            count = max(1, int(SECONDS_BETWEEN_LOOKS / per_step))
+        nll, kl = (values.reshape(epochs, steps).mean(axis=1) for values in (nll, kl))
+        return {"nll": nll, "kl": kl, "negative_elbo": nll + kl_weight * kl}
+
+    def _padded(self, images, labels, order, epochs, capacity):
+        images, labels = np.asarray(images, np.float32), np.asarray(labels, np.int32)
+        if self.jit_compile:  # XLA compiles for static shapes
+            self._capacity = max(self._capacity, capacity, len(images))
+            rows = epochs * -(-self._capacity // self.batch_size)
+            images = _pad_rows(images, self._capacity)
+            labels = _pad_rows(labels, self._capacity)
+            order = _pad_rows(order, rows)
+        return tf.constant(images), tf.constant(labels), tf.constant(order)
+
+    def _reset_momenta(self):
+        for pair in self._momenta:
+            for momentum in pair:
+                momentum.assign(tf.zeros_like(momentum))
+
+    def _check(self, losses, start, steps):
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if len(bad):
+            step = start + int(bad[0])
+            raise NonFiniteLossError(step // steps + 1, step % steps + 1, float(losses[bad[0]]))
+
+    def _run_steps(self, images, labels, batches, start, count, kl_weight, noise_key):
+        """Steps `start` to `start + count - 1`; returns loss, nll and kl of each, `[CHUNK]`."""
+        self.traces += 1
+        parts = tuple(tf.TensorArray(tf.float32, size=CHUNK, element_shape=[]) for _ in range(3))
+
+        def body(i, parts):
+            step = start + i
+            positions = batches[step]
+            mask = tf.cast(positions >= 0, tf.float32)
+            positions = tf.maximum(positions, 0)
+            values = self._one_step(tf.gather(images, positions), tf.gather(labels, positions), mask,
+                                    kl_weight, make_seed(noise_key, step), step)
+            return i + 1, tuple(part.write(i, value) for part, value in zip(parts, values, strict=True))
+
+        _, parts = tf.while_loop(lambda i, parts: i < count, body, (tf.constant(0), parts), parallel_iterations=1)
+        return tuple(part.stack() for part in parts)
+
+    def _one_step(self, images, labels, mask, kl_weight, seed, step):
+        loss, nll, kl, gradients = self.gradients(images, labels, mask, kl_weight, seed)
+        self._apply_adam(gradients, step)
+        return loss, nll, kl
+
+    def gradients(self, images, labels, mask, kl_weight, seed):
+        """The loss and its parts, scalars, and the gradients by the trainable weights."""
+        with tf.GradientTape() as tape:
+            loss, nll, kl = negative_elbo(self.network, images, labels, mask, seed, kl_weight)
+            if self._weight_decay:
+                loss += self._weight_decay * tf.add_n([tf.reduce_sum(w**2) for w in self._decayed] or [0.0])
+        return loss, nll, kl, tape.gradient(loss, self.network.trainable_weights)
+
+    def _apply_adam(self, gradients, step):
+        """TensorFlow's fused Adam kernel: one pass over each weight."""
+        count = tf.cast(step + 1, tf.float32)
+        for weight, (m, v), gradient in zip(self.network.trainable_weights, self._momenta, gradients, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=weight.handle, m=m.handle, v=v.handle, grad=gradient, lr=self._learning_rate,
+                beta1=BETA1, beta2=BETA2, epsilon=EPSILON,
+                beta1_power=tf.pow(BETA1, count), beta2_power=tf.pow(BETA2, count))
+
+
+def _pad_rows(array, rows):
+    return np.pad(array, [(0, rows - len(array))] + [(0, 0)] * (array.ndim - 1))

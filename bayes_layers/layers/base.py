@@ -1,0 +1,204 @@
+"""What dense and convolutional Bayesian layers share.
+
+A stochastic layer of this package speaks one protocol, which prediction relies on:
+
+- `layer(inputs, seed=seed)`: every example sees its own network (training; `sampling="image"`),
+- `layer.draw(seed)`: one draw of what is random in the layer,
+- `layer.apply_draw(inputs, draw)`: the layer with that draw, the same for all inputs.
+
+`seed` is an int64 tensor `[2]` (`bayes_layers.layers.randomness`). Called without one, a layer takes
+the next value of a counter of its own, a non-trainable weight, so that plain `fit` works as well.
+"""
+
+import random
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from bayes_layers.layers import posteriors, randomness
+
+tfd = tfp.distributions
+
+KERNEL, BIAS, SIGN_IN, SIGN_OUT = range(4)  # uses of a layer's seed
+
+
+class OwnSeeds:
+    """Mixin: the seeds of a layer that is called without one."""
+
+    def _init_own_seeds(self, seed):
+        self.seed = seed
+        self._own_key = random.getrandbits(63) if seed is None else randomness.stream_key(seed, "layer")
+
+    def _build_own_seeds(self):
+        self._own_calls = self.add_weight(
+            name="calls", shape=(), dtype=tf.int64, initializer="zeros", trainable=False)
+
+    def _seed_or_own(self, seed):
+        if seed is not None:
+            return seed
+        return randomness.make_seed(self._own_key, self._own_calls.assign_add(1))
+
+
+class MeanFieldLayer(OwnSeeds):
+    """Mixin for a tfp.layers variational layer with a factorised Normal posterior on its kernel.
+
+    The subclass says what the layer does with a kernel (`_linear`) and how its output is perturbed
+    (`_sampled_outputs`). The KL divergence KL[q || p] in nats is added raw, as a sum, by `add_loss`, as
+    in tfp.layers; `kl()` computes the same number. Dividing it is the objective's business.
+    """
+
+    def __init__(self, *args, mu_init=-3.0, sigma_init=0.1, loc_init="tfp", variational_bias=False,
+                 seed=None, **kwargs):
+        """Builds the layer.
+
+        Args:
+          *args: those of the tfp layer (units; or filters and kernel_size).
+          mu_init: mean of the initial rho; the posterior standard deviation is softplus(rho).
+          sigma_init: standard deviation of the initial rho.
+          loc_init: initial posterior means, "tfp": N(0, 0.1^2), or "glorot".
+          variational_bias: give the bias a Normal posterior and a N(0, 1) prior too, instead of a
+            point estimate without KL.
+          seed: int, the seed of calls that are given none; None takes one from Python's `random`.
+          **kwargs: other arguments of the tfp layer; `kernel_posterior_fn` and the like override ours.
+        """
+        self._settings = {"mu_init": mu_init, "sigma_init": sigma_init, "loc_init": loc_init,
+                          "variational_bias": variational_bias}
+        self._custom = sorted(name for name in kwargs if name.endswith("_fn"))
+        posterior = (mu_init, sigma_init, loc_init)
+        ours = {"kernel_posterior_fn": posteriors.mean_field_normal(*posterior),
+                "kernel_prior_fn": posteriors.standard_normal_prior}
+        if variational_bias:
+            ours["bias_posterior_fn"] = posteriors.mean_field_normal(*posterior)
+            ours["bias_prior_fn"] = posteriors.standard_normal_prior
+        else:
+            ours["bias_posterior_fn"] = posteriors.point_estimate(loc_init)
+        super().__init__(*args, **{**ours, **kwargs})
+        self._init_own_seeds(seed)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        kernel = self.kernel_posterior
+        if not (isinstance(kernel, tfd.Independent) and isinstance(kernel.distribution, tfd.Normal)):
+            raise TypeError(f"{type(self).__name__} needs a kernel_posterior_fn that gives "
+                            f"tfd.Independent(tfd.Normal), got {kernel.name}")
+        self._build_own_seeds()
+
+    def add_variable(self, *args, **kwargs):
+        """Keras' deprecated name of `add_weight`, by which tfp.layers calls it."""
+        return self.add_weight(*args, **kwargs)
+
+    @property
+    def is_stochastic(self):
+        """True: this layer is sampled at prediction too."""
+        return True
+
+    def call(self, inputs, seed=None):
+        """Applies the layer with weight noise of its own for every example.
+
+        Args:
+          inputs: `[B, ...]`.
+          seed: int64 tensor `[2]`, or None for the next of the layer's own.
+
+        Returns:
+          `[B, ...]`.
+        """
+        seed = self._seed_or_own(seed)
+        inputs = tf.cast(inputs, self.compute_dtype)
+        outputs = self._finish(self._sampled_outputs(inputs, seed), self._bias(seed))
+        self._apply_divergence(self.kernel_divergence_fn, self.kernel_posterior, self.kernel_prior,
+                               None, name="divergence_kernel")
+        self._apply_divergence(self.bias_divergence_fn, self.bias_posterior, self.bias_prior,
+                               None, name="divergence_bias")
+        return outputs
+
+    def draw(self, seed):
+        """One draw `(kernel, bias)` of the weights from the posterior; bias is None without one."""
+        return self.kernel_loc + self._kernel_noise(seed), self._bias(seed)
+
+    def apply_draw(self, inputs, draw):
+        """Applies the layer with one draw of the weights for all inputs `[B, ...]`."""
+        kernel, bias = draw
+        return self._finish(self._linear(inputs, kernel), bias)
+
+    def kl(self):
+        """KL[q || p] of the layer in nats, a scalar: the sum over kernel and, if variational, bias."""
+        total = self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
+        if self.bias_posterior is not None and self.bias_prior is not None:
+            total += self.bias_divergence_fn(self.bias_posterior, self.bias_prior, None)
+        return total
+
+    @property
+    def kernel_loc(self):
+        """Posterior means of the kernel."""
+        return self.kernel_posterior.distribution.loc
+
+    @property
+    def kernel_scale(self):
+        """Posterior standard deviations of the kernel, a tensor of the kernel's shape."""
+        return tf.convert_to_tensor(self.kernel_posterior.distribution.scale)
+
+    def initial_values(self, seed):
+        """Fresh initial values of the trainable weights, in their order.
+
+        Raises:
+          ValueError: if the layer was built with posterior functions that are not ours.
+        """
+        if self._custom:
+            raise ValueError(f"{self.name} was built with its own {', '.join(self._custom)}; "
+                             "its weights cannot be drawn anew")
+        rho = posteriors.initializers.Normal(self._settings["mu_init"], self._settings["sigma_init"])
+        loc = posteriors.loc_initializer(self._settings["loc_init"])
+        zeros = posteriors.initializers.Zeros()
+        values = []
+        for number, weight in enumerate(self.trainable_weights):
+            is_point_bias = "bias" in weight.name and not self._settings["variational_bias"]
+            if "untransformed_scale" in weight.name:
+                initializer = rho
+            elif is_point_bias and self._settings["loc_init"] == "glorot":
+                initializer = zeros
+            else:
+                initializer = loc
+            values.append(initializer.values(weight.shape, randomness.fold_in(seed, number)))
+        return values
+
+    def _kernel_noise(self, seed):
+        scale = self.kernel_scale
+        return scale * randomness.normal(scale.shape, randomness.fold_in(seed, KERNEL))
+
+    def _bias(self, seed):
+        if self.bias_posterior is None:
+            return None
+        distribution = self.bias_posterior.distribution
+        if isinstance(distribution, tfd.Deterministic):
+            return tf.convert_to_tensor(distribution.loc)
+        scale = tf.convert_to_tensor(distribution.scale)
+        return distribution.loc + scale * randomness.normal(
+            scale.shape, randomness.fold_in(seed, BIAS))
+
+    def _finish(self, outputs, bias):
+        if bias is not None:
+            outputs = tf.nn.bias_add(outputs, bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def _linear(self, inputs, kernel):
+        raise NotImplementedError
+
+    def _sampled_outputs(self, inputs, seed):
+        raise NotImplementedError
+
+    def get_config(self):
+        """The constructor's arguments, so that `from_config` builds the layer again.
+
+        Raises:
+          NotImplementedError: if the layer was built with functions that are not ours.
+        """
+        if self._custom:
+            raise NotImplementedError(f"a layer with its own {', '.join(self._custom)} has no configuration")
+        config = {**tf_keras.layers.Layer.get_config(self), **self._settings, "seed": self.seed}
+        config["activation"] = tf_keras.activations.serialize(self.activation)
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

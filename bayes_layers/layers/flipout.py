@@ -1,0 +1,60 @@
+"""Flipout layers (Wen, Vicol, Ba, Tran & Grosse 2018) with stateless randomness.
+
+For example b with random sign vectors r_b (inputs) and s_b (outputs), and one perturbation
+dW = sigma * eps per call (eqs. 3 and 4 of the paper):
+
+    y_b = x_b W_mean + ((x_b * r_b) dW) * s_b
+
+Every example sees its own weights W_mean + dW * (r_b s_b^T), which has the posterior's marginal
+distribution; two examples of one call share |dW| and are uncorrelated, not independent.
+"""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from bayes_layers.layers import randomness
+from bayes_layers.layers.base import SIGN_IN, SIGN_OUT, MeanFieldLayer
+
+
+class _Flipout(MeanFieldLayer):
+    def _sampled_outputs(self, inputs, seed):
+        mean = self._linear(inputs, self.kernel_loc)
+        sign_in = _signs_like(inputs, randomness.fold_in(seed, SIGN_IN))
+        sign_out = _signs_like(mean, randomness.fold_in(seed, SIGN_OUT))
+        return mean + self._linear(inputs * sign_in, self._kernel_noise(seed)) * sign_out
+
+
+def _signs_like(x, seed):
+    """Signs per example and channel, `[B, 1, ..., 1, channels]`: the same at all positions."""
+    return randomness.signs([tf.shape(x)[0], *[1] * (x.shape.rank - 2), x.shape[-1]], seed)
+
+
+class DenseFlipout(_Flipout, tfp.layers.DenseFlipout):
+    """A dense layer `[B, I] -> [B, units]` with Flipout; see `MeanFieldLayer` for its arguments."""
+
+    def _linear(self, inputs, kernel):
+        return tf.matmul(inputs, kernel)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+class Convolution2DFlipout(_Flipout, tfp.layers.Convolution2DFlipout):
+    """A convolution `[B, H, W, C] -> [B, H', W', filters]` with Flipout; see `MeanFieldLayer`.
+
+    Signs are drawn per example and channel, as in the paper: within one example all positions see
+    the same weights. Inputs are channels-last.
+    """
+
+    def _linear(self, inputs, kernel):
+        return tf.nn.conv2d(inputs, kernel, strides=self.strides, padding=self.padding.upper(),
+                            dilations=self.dilation_rate)
+
+    def build(self, input_shape):
+        if self.data_format != "channels_last":
+            raise ValueError(f"{self.name} takes data_format='channels_last', got {self.data_format!r}")
+        super().build(input_shape)
+
+    def get_config(self):
+        own = ("filters", "kernel_size", "strides", "padding", "dilation_rate")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

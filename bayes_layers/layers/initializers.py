@@ -1,0 +1,63 @@
+"""Initialisers whose values are a function of an explicit seed tensor.
+
+tfp.layers' default initialisers are objects built once at import, so that two layers of one shape
+start identical. Here every weight has an initialiser of its own, and a network can be given
+fresh initial values from a seed at any time, which is what an active-learning cycle does.
+"""
+
+import random
+
+import tensorflow as tf
+import tf_keras
+
+from bayes_layers.layers import randomness
+
+
+class StatelessInitializer(tf_keras.initializers.Initializer):
+    """Base: `values(shape, seed)` is pure; called by Keras without a seed, it takes a fresh one.
+
+    The fresh one comes from Python's `random`, which `tf_keras.utils.set_random_seed` seeds.
+    """
+
+    def __call__(self, shape, dtype=None, **kwargs):
+        return tf.cast(self.values(shape, randomness.make_seed(random.getrandbits(63))),
+                       dtype or tf.float32)
+
+    def values(self, shape, seed):
+        """The initial values, float32 of `shape`, for the int64 `[2]` tensor `seed`."""
+        raise NotImplementedError
+
+
+class Normal(StatelessInitializer):
+    """N(mean, stddev^2)."""
+
+    def __init__(self, mean=0.0, stddev=0.1):
+        self.mean, self.stddev = mean, stddev
+
+    def values(self, shape, seed):
+        return self.mean + self.stddev * randomness.normal(shape, seed)
+
+    def get_config(self):
+        return {"mean": self.mean, "stddev": self.stddev}
+
+
+class GlorotUniform(StatelessInitializer):
+    """U(-l, l) with l = sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16)."""
+
+    def values(self, shape, seed):
+        shape = [int(size) for size in shape]
+        receptive_field = 1
+        for size in shape[:-2]:
+            receptive_field *= size
+        fan_in = receptive_field * (shape[-2] if len(shape) > 1 else shape[0])
+        fan_out = receptive_field * shape[-1]
+        limit = (6.0 / (fan_in + fan_out)) ** 0.5
+        return (2.0 * randomness.uniform(shape, seed) - 1.0) * limit
+
+
+class Zeros(StatelessInitializer):
+    """Zeros."""
+
+    def values(self, shape, seed):
+        del seed
+        return tf.zeros(shape)

@@ -1,0 +1,22 @@
+"""Which networks exist, as a table. Light: no TensorFlow.
+
+Zeng, Lesnikowski & Alvarez 2018, Table 1: eight placements of the Bayesian layers in one CNN.
+`MC-Dropout` is the deterministic network whose dropout also samples at prediction, as in
+Gal, Islam & Ghahramani 2017.
+"""
+
+LAYERS = ("Conv1", "Conv2", "Dense1", "Dense2")
+
+BAYESIAN_LAYERS = {
+    "BNN": ("Conv1", "Conv2", "Dense1", "Dense2"),
+    "BNN-1": ("Dense2",),
+    "BNN-2": ("Dense1", "Dense2"),
+    "BNN-3": ("Conv2", "Dense1", "Dense2"),
+    "BNN1": ("Conv1",),
+    "BNN2": ("Conv1", "Conv2"),
+    "BNN3": ("Conv1", "Conv2", "Dense1"),
+    "CNN": (),
+    "MC-Dropout": (),
+}
+
+ARCHITECTURES = tuple(BAYESIAN_LAYERS)

@@ -1,0 +1,59 @@
+"""The CNN of Zeng, Lesnikowski & Alvarez 2018 in the nine variants of its Tables 1 and 2."""
+
+import dataclasses
+
+import tf_keras
+
+from bayes_layers.config import NetworkSettings
+from bayes_layers.layers import dropout, flipout, initializers
+from bayes_layers.models.architectures import BAYESIAN_LAYERS
+from bayes_layers.models.network import Network
+
+
+def build_network(settings, input_shape=(28, 28, 1), num_classes=10):
+    """Builds one of the networks of Table 1.
+
+    Section 3 of the paper: Conv1 (4x4, 32) - relu - Conv2 (4x4, 32) - relu - 2x2 max pooling -
+    dropout 0.25 - Dense1 (128) - relu - dropout 0.5 - Dense2 (classes), modelled after the Keras MNIST CNN:
+    unpadded convolutions of stride 1.
+
+    Args:
+      settings: a `bayes_layers.config.NetworkSettings`.
+      input_shape: shape of one image.
+      num_classes: number of classes.
+
+    Returns:
+      A `Network` with logits `[B, num_classes]`.
+    """
+    bayesian = BAYESIAN_LAYERS[settings.arch]
+    posterior = {"mu_init": settings.mu_init, "sigma_init": settings.sigma_init, "loc_init": settings.loc_init}
+
+    def convolution(name):
+        if name in bayesian:
+            return flipout.Convolution2DFlipout(32, 4, activation="relu", name=name, **posterior)
+        return tf_keras.layers.Conv2D(32, 4, activation="relu", name=name, **_fresh_initializers())
+
+    def dense(name, units, activation):
+        if name in bayesian:
+            return flipout.DenseFlipout(units, activation=activation, name=name, **posterior)
+        return tf_keras.layers.Dense(units, activation=activation, name=name, **_fresh_initializers())
+
+    def drop(name, rate):
+        return dropout.MonteCarloDropout(rate, settings.dropout_samples, name=name)
+
+    layers = [
+        convolution("Conv1"),
+        convolution("Conv2"),
+        tf_keras.layers.MaxPooling2D(2, name="Pool"),
+        tf_keras.layers.Flatten(name="Flatten"),
+        drop("Dropout1", 0.25),
+        dense("Dense1", 128, "relu"),
+        drop("Dropout2", 0.5),
+        dense("Dense2", num_classes, None),
+    ]
+    description = {field.name: getattr(settings, field.name) for field in dataclasses.fields(NetworkSettings)}
+    return Network(layers, input_shape, description, name=settings.arch)
+
+
+def _fresh_initializers():
+    return {"kernel_initializer": initializers.GlorotUniform(), "bias_initializer": initializers.Zeros()}

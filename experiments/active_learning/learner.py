@@ -1,0 +1,181 @@
+"""The ask/tell learner: active learning on anybody's images and oracle."""
+
+import numpy as np
+import tensorflow as tf
+
+from bayes_layers.config import NetworkSettings, PredictionSettings, TrainingSettings
+from bayes_layers.inference.elbo import kl_weight
+from bayes_layers.inference.prediction import PosteriorPredictive, as_float
+from bayes_layers.inference.training import ElboTrainer
+from bayes_layers.layers.randomness import make_seed, stream_key
+from bayes_layers.models.zeng import build_network
+from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
+from experiments.active_learning.acquisition import choose, random_scores, random_subset
+from experiments.active_learning.pool import Pool
+
+
+class ActiveLearner:
+    """Fits a network to the labelled images and says which image to label next.
+
+        learner = ActiveLearner(images, num_classes=10, arch="BNN-2")
+        learner.tell(indices, labels)
+        indices = learner.ask()
+
+    A cycle begins with `tell`. In it the network gets fresh initial values (unless `warm_start`) and is fitted
+    once, when `fit`, `ask` or `predict` first needs it. All randomness follows from the seed and the cycle.
+    """
+
+    def __init__(self, images, num_classes, *, acquisition="var_ratios", query_size=10, pool_subset=0, seed=0,
+                 jit_compile=False, capacity=0, network=None, **settings):
+        """Builds the network and the functions that all cycles use.
+
+        Args:
+          images: all images, labelled or not, `[N, H, W, C]`, uint8 (divided by 255) or float32.
+          num_classes: number of classes.
+          acquisition: one of `bayes_layers.uncertainty.acquisitions.ACQUISITIONS`.
+          query_size: how many images `ask` returns.
+          pool_subset: score only so many random images of the pool in each cycle; 0 for all.
+          seed: all randomness follows from it.
+          jit_compile: compile training and prediction with XLA.
+          capacity: with `jit_compile`, the most labelled images that are expected.
+          network: a `Network` of your own, instead of one of Table 1.
+          **settings: fields of `NetworkSettings`, `TrainingSettings` and `PredictionSettings`.
+
+        Raises:
+          SettingError: for a setting that does not exist or a value that it does not take.
+          ValueError: for an unknown acquisition.
+        """
+        if acquisition not in ACQUISITIONS:
+            raise ValueError(f"acquisition={acquisition} is not valid: it takes one of {', '.join(ACQUISITIONS)}")
+        network_settings, self._training, prediction = _split(settings)
+        self.images = images
+        self.acquisition, self.query_size, self.pool_subset = acquisition, query_size, pool_subset
+        self.seed, self.capacity = seed, capacity
+        self.network = network or build_network(network_settings, np.shape(images)[1:], num_classes)
+        self.trainer = ElboTrainer(
+            self.network, learning_rate=self._training.learning_rate, weight_decay=self._training.weight_decay,
+            batch_size=self._training.batch_size, jit_compile=jit_compile)
+        self.predictive = PosteriorPredictive(self.network, prediction.num_samples, prediction.sampling, jit_compile)
+        self.pool = Pool(len(images))
+        self.cycle = -1
+        self.is_fitted = False
+
+    @property
+    def labelled(self):
+        """Data-set indices of the labelled images, in the order of labelling."""
+        return self.pool.labelled
+
+    @property
+    def kl_weight(self):
+        """The KL's factor in the objective of this cycle."""
+        return kl_weight(self._training.kl_scale, len(self.labelled), len(self.images))
+
+    def tell(self, indices, labels):
+        """Takes labels from the oracle, and begins a cycle.
+
+        Args:
+          indices: data-set indices `[n]`.
+          labels: their labels `[n]`, from 0 to `num_classes - 1`.
+
+        Raises:
+          ValueError: if an image is unknown or labelled already, or a label is out of range.
+        """
+        labels = np.asarray(labels)
+        if len(labels) and not (0 <= labels.min() and labels.max() < self.network.num_classes):
+            raise ValueError(f"labels are from 0 to {self.network.num_classes - 1}, got {labels.tolist()}")
+        self.pool.add(indices, labels)
+        self.cycle += 1
+        self.is_fitted = False
+
+    def fit(self, progress=None):
+        """Fits the network to the labelled images from this cycle's initial values.
+
+        Args:
+          progress: called as `progress(done_steps, total_steps)`, or None.
+
+        Returns:
+          dict of arrays `[epochs]`, `nll`, `kl` and `negative_elbo` (see `ElboTrainer.fit`).
+
+        Raises:
+          ValueError: if no image is labelled.
+          NonFiniteLossError: if the loss is nan or infinite.
+        """
+        if not len(self.labelled):
+            raise ValueError("no image is labelled yet: tell() comes before fit(), ask() and predict()")
+        if self.cycle == 0 or not self._training.warm_start:
+            self.network.assign(self.network.initial_values(make_seed(stream_key(self.seed, "weights", self.cycle))))
+        curve = self.trainer.fit(
+            as_float(self.images[self.labelled]), self.pool.labels, epochs=self._training.epochs,
+            kl_weight=self.kl_weight, seed=self.seed, cycle=self.cycle, capacity=self.capacity, progress=progress)
+        self.is_fitted = True
+        return curve
+
+    def ask(self, progress=None):
+        """Which images to label next.
+
+        Args:
+          progress: called as `progress(done_images, all_images)` while the pool is scored, or None.
+
+        Returns:
+          `query_size` data-set indices, the most wanted first; their scores are in `self.scores`.
+
+        Raises:
+          ValueError: if the pool holds fewer images.
+        """
+        candidates = self.pool.unlabelled
+        if self.pool_subset:
+            candidates = random_subset(candidates, self.pool_subset, self.seed, self.cycle)
+        chosen, self.scores = choose(self._score(candidates, progress), candidates, self.query_size, self.seed, self.cycle)
+        return chosen
+
+    def predict(self, images, progress=None):
+        """The predictive distribution of images `[B, H, W, C]`: float64 `[B, C]`, the mean over samples."""
+        self._ensure_fitted()
+        return self.predictive.mean(images, self._posterior_key(), progress)
+
+    def restore(self, indices, labels, cycle, network_arrays):
+        """Continues from a fitted cycle: what was labelled, in order, and `Network.to_arrays()` after the fit."""
+        self.pool = Pool(len(self.images))
+        self.pool.add(indices, labels)
+        prefix = "weight/"
+        self.network.assign_arrays({name.removeprefix(prefix): value for name, value in network_arrays.items()
+                                    if name.startswith(prefix)})
+        self.cycle, self.is_fitted = cycle, True
+
+    def _score(self, candidates, progress):
+        if self.acquisition == "random":
+            return random_scores(candidates, self.seed, self.cycle)
+        self._ensure_fitted()
+        return self.predictive.scores(self.images, self._posterior_key(), self.acquisition, progress, candidates)
+
+    def _posterior_key(self):
+        return stream_key(self.seed, "posterior", self.cycle)
+
+    def _ensure_fitted(self):
+        if not self.is_fitted:
+            self.fit()
+
+
+def posterior_summary(network):
+    """What the posterior of each Bayesian layer looks like.
+
+    Returns:
+      A list of dicts `layer, sigma_mean, sigma_std, snr_median, kl`: mean and standard deviation of the kernel's
+      posterior standard deviations, median of |mean| / standard deviation, KL in nats.
+    """
+    rows = []
+    for layer in network.bayesian_layers:
+        sigma = layer.kernel_scale.numpy().astype(np.float64)
+        ratio = np.abs(tf.convert_to_tensor(layer.kernel_loc).numpy().astype(np.float64)) / sigma
+        rows.append({"layer": layer.name, "sigma_mean": float(sigma.mean()), "sigma_std": float(sigma.std()),
+                     "snr_median": float(np.median(ratio)), "kl": float(layer.kl())})
+    return rows
+
+
+def _split(settings):
+    groups = (NetworkSettings, TrainingSettings, PredictionSettings)
+    known = {name: group for group in groups for name in group.__dataclass_fields__}
+    unknown = set(settings) - set(known)
+    if unknown:
+        raise TypeError(f"no such setting: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
+    return [group(**{name: value for name, value in settings.items() if known[name] is group}) for group in groups]

@@ -1,0 +1,262 @@
+"""One active-learning run: the cycles, each ending in one commit."""
+
+import contextlib
+import errno
+import os
+import pathlib
+import time
+
+import numpy as np
+
+from bayes_layers.uncertainty.calibration import evaluate
+from experiments.active_learning.acquisition import initial_indices
+from experiments.active_learning.config import result_settings
+from experiments.errors import RecordError, UserError
+from experiments.records import facts, figures, record, tables
+from experiments.records.checkpoint import State
+from experiments.records.load import load_run
+from experiments.records.lock import RecordLock
+from experiments.records.paths import record_path
+
+
+def prepare_directory(config, dataset_name):
+    """Makes the record's directory.
+
+    Returns:
+      Its path.
+
+    Raises:
+      UserError: if it cannot be made or written to.
+    """
+    path = record_path(config, dataset_name)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise UserError(f"--output_dir={config.output_dir} cannot be used: {error.strerror} ({path}); "
+                        "give a directory that you can write to") from error
+    if not writable:
+        raise UserError(f"--output_dir={config.output_dir} cannot be written to ({path}); "
+                        "give a directory that you can write to")
+    return path
+
+
+def completed(config, path):
+    """The committed state of a record that needs no more work for this config, else None.
+
+    Raises:
+      RecordError: if the record is damaged or of another configuration.
+    """
+    if not (path / "config.json").exists():
+        return None
+    settings = stored_settings(config, path)
+    state = record.inspect(path, settings)
+    return state if state and state.cycle >= config.last_cycle else None
+
+
+def stored_settings(config, path=None, dataset=None):
+    """The settings for `config.json`: those that are part of a record, with auto resolved.
+
+    What auto means for a record is decided once: an existing record's decision is kept.
+    """
+    known = (record.read_config(path) or {}).get("settings", {}) if path else {}
+    settings = {**result_settings(config), "max_labels": config.max_labels, "test_every": config.test_every}
+    settings["dataset"] = dataset or known.get("dataset", config.dataset)
+    settings["test_dropout"] = str(config.dropout_samples).lower()
+    for name, decide in (("precision", lambda: "float32"), ("jit_compile", _resolve_jit)):
+        if settings[name] == "auto":
+            settings[name] = known.get(name) or decide()
+    return settings
+
+
+def _resolve_jit():
+    import tensorflow as tf
+
+    return "true" if tf.config.list_physical_devices("GPU") else "false"
+
+
+def run(config, dataset, path, watch):
+    """Runs, or continues, an active-learning run.
+
+    Args:
+      config: an `ActiveLearningConfig`.
+      dataset: the `Dataset`.
+      path: the record's directory (`prepare_directory`).
+      watch: a `Watch` (`experiments.active_learning.watch`), told of all progress.
+
+    Returns:
+      The `Run` as `load_run` gives it.
+
+    Raises:
+      UserError: for whatever a user can mend.
+    """
+    check_budget(config, dataset)
+    with RecordLock(path) as lock:
+        settings = stored_settings(config, path, dataset.name)
+        book = record.Record(path, lock)
+        state = book.open({
+            "settings": settings, "versions": facts.versions(), "git_commit": facts.git_commit(),
+            "device": facts.device(),
+            "dataset": {"name": dataset.name, "version": dataset.version, "train_images": len(dataset.train_images),
+                        "test_images": len(dataset.test_images), "sha256": dataset.fingerprint},
+        })
+        for change in book.changes:
+            watch.warn(f"since this record was begun, {change}")
+        _Cycles(config, settings, dataset, book, watch).run(state)
+        finished = load_run(path)
+        figures.draw(finished)
+    return finished
+
+
+def check_budget(config, dataset):
+    """Raises UserError if the data set cannot satisfy the settings."""
+    size = len(dataset.train_images)
+    for name in ("max_labels", "pool_subset"):
+        if getattr(config, name) > size:
+            raise UserError(f"--{name}={getattr(config, name)} is not valid: {dataset.name} has {size} images "
+                            f"to learn from, so it takes at most {size}")
+
+
+class _Cycles:
+    """The loop over cycles: fit, evaluate, ask, commit."""
+
+    def __init__(self, config, settings, dataset, book, watch):
+        from experiments.active_learning.learner import ActiveLearner
+
+        self.config, self.dataset, self.book, self.watch = config, dataset, book, watch
+        names = ("arch", "mu_init", "sigma_init", "loc_init", "test_dropout", "epochs", "batch_size", "learning_rate",
+                 "weight_decay", "kl_scale", "warm_start", "num_samples", "sampling", "acquisition", "query_size",
+                 "pool_subset", "seed")
+        self.learner = ActiveLearner(
+            dataset.train_images, dataset.num_classes, jit_compile=settings["jit_compile"] == "true",
+            capacity=config.max_labels, **{name: settings[name] for name in names})
+        self.rows = {name: [] for name in tables.COLUMNS}
+        self.global_step = 0
+
+    def run(self, state):
+        """Runs from a committed state (or None) to the last cycle."""
+        from experiments.records.events import EventWriter
+
+        with _one_line_for_events(), EventWriter(self.book.path) as events:
+            if state:
+                pending = self._restore(state)
+                events.write(state, *self._event_details(state))
+            else:
+                pending = self._initial()
+            while self.learner.cycle < self.config.last_cycle:
+                if not pending:  # a finished run that goes on: the last cycle was not followed by an acquisition
+                    pending = self._ask()
+                state, pending = self._cycle(pending)
+                events.write(state, *self._event_details(state))
+
+    def _initial(self):
+        try:
+            indices = initial_indices(self.dataset.train_labels, self.config.initial_labels,
+                                      self.config.balanced_init, self.config.seed)
+        except ValueError as error:
+            raise UserError(f"--initial_labels={self.config.initial_labels} is not valid: {error}") from error
+        return self._picks(0, indices, [None] * len(indices))
+
+    def _restore(self, state):
+        self.rows = {name: list(rows) for name, rows in state.rows.items()}
+        self.global_step = state.global_step
+        indices = tables.column(self.rows["acquisitions"], "index", int)
+        labels = tables.column(self.rows["acquisitions"], "label", int)
+        self.learner.restore(indices, labels, state.cycle, state.network)
+        self.book.publish(state, self._acquired())
+        self.watch.resumed(state.cycle, len(indices))
+        return state.pending
+
+    def _cycle(self, picks):
+        """Labels the picks, fits, evaluates, chooses the next picks and commits."""
+        self.rows["acquisitions"] += picks
+        self.learner.tell(tables.column(picks, "index", int), tables.column(picks, "label", int))
+        cycle, labels = self.learner.cycle, len(self.learner.labelled)
+        self.watch.begin_cycle(cycle, labels)
+        with _Timer() as train_time:
+            curve = self._fit(cycle)
+        self.global_step += self._steps_per_epoch() * self.config.epochs
+        is_last = cycle == self.config.last_cycle
+        tested, test_time = {}, None
+        if is_last or cycle % self.config.test_every == 0:
+            with _Timer() as timer:
+                tested = self._evaluate(cycle)
+            test_time = timer.text
+        self.rows["metrics"].append(tables.row(
+            "metrics", cycle=cycle, labels=labels, **tested, train_nll=curve["nll"][-1], train_kl=curve["kl"][-1],
+            kl_weight=self.learner.kl_weight, train_seconds=train_time.text, test_seconds=test_time))
+        self.rows["posterior"] += self._posterior_rows(cycle)
+        pending = [] if is_last else self._ask()
+        state = State(cycle, self.global_step, self.rows, self.learner.network.to_arrays(), pending, curve)
+        self.book.commit(state, self._acquired())
+        self.watch.end_cycle(cycle, tested.get("test_error"))
+        return state, pending
+
+    def _fit(self, cycle):
+        from bayes_layers.inference.training import NonFiniteLossError
+
+        try:
+            return self.learner.fit(lambda done, total: self.watch.progress("training", done, total))
+        except NonFiniteLossError as error:
+            raise UserError(f"cycle {cycle}: {error}; the committed cycles are kept. Try a smaller --learning_rate "
+                            f"(now {self.config.learning_rate:g}) or --mu_init") from error
+
+    def _evaluate(self, cycle):
+        mean = self.learner.predict(self.dataset.test_images,
+                                    lambda done, total: self.watch.progress("testing", done, total))
+        result = evaluate(mean, self.dataset.test_labels)
+        self.rows["calibration"] += [tables.row("calibration", cycle=cycle, **bin_row) for bin_row in result["bins"]]
+        return {f"test_{name}": result[name] for name in ("error", "nll", "brier", "ece")}
+
+    def _ask(self):
+        """Chooses the images of the next cycle, and notes the time in the row of this one."""
+        with _Timer() as timer:
+            indices = self.learner.ask(lambda done, total: self.watch.progress("scoring", done, total))
+        self.rows["metrics"][-1]["score_seconds"] = timer.text
+        return self._picks(self.learner.cycle + 1, indices, self.learner.scores)
+
+    def _picks(self, cycle, indices, scores):
+        return [tables.row("acquisitions", cycle=cycle, rank=rank, index=int(index),
+                           label=int(self.dataset.train_labels[index]), score=score)
+                for rank, (index, score) in enumerate(zip(indices, scores, strict=True))]
+
+    def _posterior_rows(self, cycle):
+        from experiments.active_learning.learner import posterior_summary
+
+        return [tables.row("posterior", cycle=cycle, **values) for values in posterior_summary(self.learner.network)]
+
+    def _acquired(self):
+        indices = self.learner.labelled
+        cycles = tables.column(self.rows["acquisitions"], "cycle", int)
+        return {"image": self.dataset.train_images[indices], "label": self.learner.pool.labels, "index": indices,
+                "cycle": np.array(cycles, np.int64)}
+
+    def _event_details(self, state):
+        """The images that joined the training set in the state's cycle, and its steps per epoch."""
+        joined = [int(r["index"]) for r in state.rows["acquisitions"] if int(r["cycle"]) == state.cycle]
+        return self.dataset.train_images[joined], self._steps_per_epoch()
+
+    def _steps_per_epoch(self):
+        return -(-len(self.learner.labelled) // self.config.batch_size)
+
+
+class _Timer:
+    """Measures wall time; `text` has milliseconds."""
+
+    def __enter__(self):
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *exception):
+        self.text = f"{time.perf_counter() - self._start:.3f}"
+
+
+@contextlib.contextmanager
+def _one_line_for_events():
+    """TensorFlow's own errors from writing events, as an OSError like any other."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError, tf.errors.NotFoundError) as error:
+        raise OSError(errno.ENOSPC, f"cannot write TensorBoard events: {error.message.splitlines()[0]}") from error

@@ -1,0 +1,101 @@
+"""Active learning on MNIST with Bayesian layers: one cell of Zeng et al. 2018's Tables 2 and 3.
+
+Source: Zeng, Lesnikowski & Alvarez 2018, "The Relevance of Bayesian Layer Positioning to Model Uncertainty
+in Deep Bayesian Active Learning", section 3; the defaults are its protocol.
+
+Command: python -m experiments.al_mnist --arch=BNN-2 --mu_init=-5
+
+Expected: the paper reports a test error of 2.69 % at 1,000 labels for BNN-2 with variation ratios at its
+best mu_init (Table 3; mean of 3 runs). Run time: see docs/benchmarks.md.
+
+The same command resumes an interrupted run, and says so when there is nothing left to do. Results are in
+<output_dir>/al_mnist/<dataset>/<arch>/<acquisition>/mu<mu_init>[,<setting>=<value>...]/seed<seed>/.
+"""
+
+import sys
+
+from experiments import datasets, entry
+from experiments.active_learning.config import GROUPS, PRESETS, ActiveLearningConfig
+
+DESCRIPTION = """\
+Active learning on MNIST with Bayesian layers (Zeng, Lesnikowski & Alvarez 2018).
+
+  python -m experiments.al_mnist --arch=BNN-2 --mu_init=-5        the paper's protocol on MNIST
+  python -m experiments.al_mnist --dataset=digits --preset=quick  minutes on a CPU, no download
+
+Trains on the labelled images, scores the pool by an acquisition function, labels the best images, and
+begins anew, until --max_labels. Interrupted, the same command goes on where it stopped. Each run leaves
+a record (tables, checkpoint, TensorBoard events, pictures) under --output_dir.
+Settings are given as --name=value; values below are the defaults."""
+
+
+def work(config):
+    """Runs one active-learning run to its end, whatever part of it is done already.
+
+    Args:
+      config: an `ActiveLearningConfig`.
+
+    Raises:
+      UserError: for whatever a user can mend.
+    """
+    dataset_name = datasets.resolve(config.dataset, config.data_dir)
+    if config.dry_run:
+        from experiments.active_learning.dry_run import describe
+
+        print(describe(config, dataset_name))
+        return
+    check_sizes(config, dataset_name)
+
+    from experiments.active_learning.loop import completed, prepare_directory, run
+
+    path = prepare_directory(config, dataset_name)
+    if completed(config, path):
+        from experiments.records.load import load_run
+
+        _finish("already complete", load_run(path))
+        return
+    print(f"record: {path}", file=sys.stderr, flush=True)
+    entry.start_tensorflow()
+    dataset = datasets.load(dataset_name, config.data_dir)
+
+    from experiments.active_learning.watch import Watch
+
+    watch = Watch(config)
+    try:
+        finished = run(config, dataset, path, watch)
+    finally:
+        watch.close()
+    _finish("done", finished)
+
+
+def check_sizes(config, dataset_name):
+    """Raises SettingError, before anything is loaded, if the data set is too small for the settings."""
+    from bayes_layers.settings import SettingError
+
+    size = datasets.SIZES[dataset_name][0]
+    for name in ("initial_labels", "max_labels", "pool_subset"):
+        if getattr(config, name) > size:
+            raise SettingError(f"--{name}={getattr(config, name)} is not valid: {dataset_name} has {size} images "
+                               f"to learn from, so it takes at most {size}")
+
+
+def _finish(word, finished):
+    from experiments.records.figures import draw
+
+    if not all((finished.path / name).exists() for name in ("learning_curve.png", "acquired.png")):
+        draw(finished)
+    metrics = finished.tables["metrics"]
+    settings = finished.config["settings"]
+    print(f"{word}: {settings['arch']}, {settings['acquisition']}, mu_init={settings['mu_init']:g} on "
+          f"{finished.config['dataset']['name']}: {100 * metrics['test_error'][-1]:.2f} % test error at "
+          f"{metrics['labels'][-1]:.0f} labels; see {finished.path}/learning_curve.png")
+
+
+def main(argv=None):
+    """The entry point; returns the exit code."""
+    return entry.main(sys.argv if argv is None else argv, description=DESCRIPTION, config_class=ActiveLearningConfig,
+                      groups=GROUPS, presets=PRESETS, work=work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

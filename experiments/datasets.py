@@ -1,0 +1,153 @@
+"""The data sets: MNIST through TFDS, and the embedded digits that need no download."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import socket
+import sys
+
+import numpy as np
+
+from experiments.errors import DataError
+
+# What a dry run states without loading anything: images to learn from, to test on, classes.
+SIZES = {"mnist": (60000, 10000, 10), "digits": (1297, 500, 10)}
+DOWNLOAD_HOST, DOWNLOAD_PORT, CONNECT_SECONDS = "storage.googleapis.com", 443, 2.0
+DIGITS_SPLIT_SEED = 20180703
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """Images `[N, H, W, C]` uint8 and labels `[N]` int64; an index into `train_*` is a data-set index."""
+
+    name: str
+    version: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    num_classes: int
+
+    @property
+    def fingerprint(self):
+        """SHA-256 of all images and labels, so that a record is not continued on other data."""
+        digest = hashlib.sha256()
+        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def resolve(name, data_dir=""):
+    """Decides what `--dataset=auto` is: mnist where it can be had, else digits, with a loud warning.
+
+    Args:
+      name: auto, mnist or digits.
+      data_dir: TFDS's directory, or empty for its default.
+
+    Returns:
+      "mnist" or "digits".
+
+    Raises:
+      DataError: if `data_dir` is given and is no directory.
+    """
+    if data_dir and not pathlib.Path(data_dir).is_dir():
+        raise DataError(f"--data_dir={data_dir} is not a directory; give one that TFDS uses, or leave it out")
+    if name != "auto":
+        return name
+    if _prepared("mnist", data_dir) or _can_connect():
+        return "mnist"
+    _warn_about_digits("MNIST is neither prepared here nor can it be downloaded (no network)")
+    return "digits"
+
+
+def load(name, data_dir="", fall_back=False):
+    """Loads a data set.
+
+    Args:
+      name: mnist or digits.
+      data_dir: TFDS's directory, or empty for its default.
+      fall_back: whether to take the digits, with a warning, if MNIST cannot be had.
+
+    Returns:
+      A `Dataset`.
+
+    Raises:
+      DataError: if it cannot be had; the message says what to do.
+    """
+    if name == "digits":
+        return _load_digits()
+    try:
+        return _load_mnist(data_dir)
+    except DataError as error:
+        if not fall_back:
+            raise
+        _warn_about_digits(str(error))
+        return _load_digits()
+
+
+def tfds_dir(data_dir=""):
+    """The directory that TFDS will use."""
+    return pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def _prepared(name, data_dir):
+    return any(tfds_dir(data_dir).glob(f"{name}/*/dataset_info.json"))
+
+
+def _can_connect():
+    try:
+        with socket.create_connection((DOWNLOAD_HOST, DOWNLOAD_PORT), CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _warn_about_digits(why):
+    bar = "=" * 78
+    print(f"{bar}\nWARNING: {why}.\nThis run uses scikit-learn's DIGITS (1,797 small images) instead of MNIST; "
+          f"its numbers are\nnot comparable with the paper's. --dataset=digits silences this warning.\n{bar}",
+          file=sys.stderr, flush=True)
+
+
+def _load_mnist(data_dir):
+    download = not _prepared("mnist", data_dir)
+    if download and not _can_connect():
+        raise DataError(f"MNIST is not prepared in {tfds_dir(data_dir)} and there is no network to download it; "
+                        "give --data_dir of a prepared TFDS directory, or --dataset=digits, which needs no download")
+    try:
+        import tensorflow_datasets as tfds
+
+        if download:
+            print(f"downloading MNIST to {tfds_dir(data_dir)} ...", file=sys.stderr, flush=True)
+        else:
+            tfds.disable_progress_bar()
+        builder = tfds.builder("mnist", data_dir=str(tfds_dir(data_dir)))
+        if download:
+            builder.download_and_prepare()
+        parts = {split: tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
+                 for split in ("train", "test")}
+    except Exception as error:  # TFDS, its file systems and TensorFlow raise many kinds
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"MNIST in {tfds_dir(data_dir)} cannot be read ({first_line[:200]}); delete that copy to have "
+                        "it made again, give another --data_dir, or --dataset=digits") from error
+    return Dataset("mnist", str(builder.version), parts["train"]["image"], parts["train"]["label"].astype(np.int64),
+                   parts["test"]["image"], parts["test"]["label"].astype(np.int64), 10)
+
+
+def _load_digits():
+    """scikit-learn's copy of the UCI handwritten digits, 8x8 with values 0-16, as 28x28 uint8.
+
+    The split is fixed: 1,297 images to learn from and 500 to test on, a seeded permutation.
+    """
+    from scipy import ndimage
+    from sklearn.datasets import load_digits
+
+    small = load_digits()
+    zoomed = ndimage.zoom(small.images / 16.0, (1, 3.5, 3.5), order=1)
+    images = np.round(np.clip(zoomed, 0, 1) * 255).astype(np.uint8)[..., None]
+    order = np.random.Generator(np.random.PCG64(DIGITS_SPLIT_SEED)).permutation(len(images))
+    train, test = order[:SIZES["digits"][0]], order[SIZES["digits"][0]:]
+    labels = small.target.astype(np.int64)
+    return Dataset("digits", "1", images[train], labels[train],
+                   images[test], labels[test], 10)

@@ -1,0 +1,101 @@
+"""How an entry point begins and ends: flags to config, mistakes to one line, Ctrl-C to a clean stop."""
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import tempfile
+
+import flags
+from bayes_layers.settings import SettingError
+from experiments.errors import UserError
+
+EXIT_USAGE, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
+
+
+def main(argv, *, description, config_class, groups, presets, work):
+    """Runs an entry point.
+
+    Args:
+      argv: program name and arguments.
+      description: the first paragraph of `--help`.
+      config_class: the frozen config to make.
+      groups: its groups of settings, in the order of `--help`.
+      presets: dict from a preset's name to its settings.
+      work: called with the config.
+
+    Returns:
+      The exit code: 0; 2 for a mistake on the command line; 1 for a failure; 130 after Ctrl-C.
+    """
+    try:
+        values = flags.define(groups, presets)
+        if not flags.parse(values, argv):
+            print(flags.help_text(description, groups, presets), end="")
+            return 0
+        config = flags.config_from(config_class, values, presets)
+    except SettingError as error:
+        return _fail(error, EXIT_USAGE)
+    return _guarded(work, config)
+
+
+def _guarded(work, config):
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        work(config)
+        return 0
+    except KeyboardInterrupt:
+        return _fail("interrupted; the same command goes on from the last finished cycle", EXIT_INTERRUPTED)
+    except SettingError as error:
+        return _fail(error, EXIT_USAGE)
+    except UserError as error:
+        return _fail(error, EXIT_FAILED)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO,
+                               errno.ENOTDIR, errno.EFBIG, errno.ENAMETOOLONG):
+            raise
+        advice = "nothing that was committed is lost; mend this and run the same command again"
+        place = f" ({error.filename})" if error.filename else ""
+        return _fail(f"cannot write the record under --output_dir={config.output_dir}: "
+                     f"{error.strerror}{place}; {advice}", EXIT_FAILED)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def start_tensorflow():
+    """Imports TensorFlow and finds the devices, without the messages that its C++ code prints at that.
+
+    They bypass `sys.stderr`, so the file descriptor is redirected; what was said is shown if the import fails.
+
+    Returns:
+      The module `tensorflow`.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            gpus = tf.config.list_physical_devices("GPU")
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    if gpus:  # on a CPU all that this package uses is deterministic; on a GPU TensorFlow has to be told
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.enable_op_determinism()
+    return tf
+
+
+def _interrupt(signum, frame):
+    raise KeyboardInterrupt
+
+
+def _fail(message, code):
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return code

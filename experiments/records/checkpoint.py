@@ -1,0 +1,120 @@
+"""Numbered checkpoints and one pointer file, whose renaming is the only commit point of a cycle."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import pathlib
+import zipfile
+
+import numpy as np
+
+from experiments.errors import RecordError
+from experiments.records import files, tables
+
+POINTER = "latest"
+
+
+@dataclasses.dataclass
+class State:
+    """All that a run knows after a cycle.
+
+    Attributes:
+      cycle: the last fitted cycle.
+      global_step: training steps taken in all cycles so far.
+      rows: dict from a table's name to its rows (of texts).
+      network: the network's arrays (`Network.to_arrays`), as fitted in this cycle.
+      pending: the images chosen for the next cycle, as rows of `acquisitions`; empty after the last.
+      curve: dict of float arrays `[epochs]`: the last cycle's training curve, for TensorBoard.
+    """
+
+    cycle: int
+    global_step: int
+    rows: dict
+    network: dict
+    pending: list
+    curve: dict
+
+    @property
+    def texts(self):
+        """The CSV text of every table."""
+        return {name: tables.to_text(name, self.rows[name]) for name in tables.COLUMNS}
+
+
+def to_bytes(state):
+    """A state as the bytes of an `.npz` file."""
+    record = {"cycle": state.cycle, "global_step": state.global_step, "tables": state.texts,
+              "pending": state.pending}
+    curve = {f"curve/{name}": values for name, values in state.curve.items()}
+    return files.npz_bytes({"record": np.array(json.dumps(record)), **curve, **state.network})
+
+
+def from_bytes(data, what):
+    """The state of `to_bytes`.
+
+    Raises:
+      RecordError: if the bytes are damaged; `what` names them.
+    """
+    try:
+        with np.load(io.BytesIO(data)) as file:
+            arrays = {name: file[name] for name in file.files}
+        record = json.loads(str(arrays.pop("record")))
+        rows = {name: tables.from_text(name, record["tables"][name]) for name in tables.COLUMNS}
+        curve = {name.removeprefix("curve/"): arrays.pop(name) for name in list(arrays) if name.startswith("curve/")}
+        return State(record["cycle"], record["global_step"], rows, arrays, record["pending"], curve)
+    except (zipfile.BadZipFile, EOFError, ValueError, KeyError, OSError) as error:
+        raise damaged(what, error) from error
+
+
+def damaged(path, why):
+    """The error for a damaged file of a record."""
+    return RecordError(f"{path} is damaged ({' '.join(str(why).split())[:150]}); nothing was changed: restore it from a "
+                       "copy, or move the record's directory away to start anew")
+
+
+def write(directory, state):
+    """Writes a checkpoint and commits it by renaming the pointer."""
+    directory = pathlib.Path(directory)
+    data = to_bytes(state)
+    name = f"{state.cycle:06d}.npz"
+    files.write_bytes(directory / name, data)
+    files.write_json(directory / POINTER, {"file": name, "sha256": hashlib.sha256(data).hexdigest()})
+
+
+def read(directory):
+    """The committed state, or None if nothing was committed yet.
+
+    Raises:
+      RecordError: if pointer or checkpoint are damaged or missing.
+    """
+    directory = pathlib.Path(directory)
+    pointer_path = directory / POINTER
+    numbered = numbered_files(directory)
+    if not pointer_path.exists():
+        # A first checkpoint whose pointer was not yet written when the process died is no loss.
+        if [path.name for path in numbered] in ([], ["000000.npz"]):
+            return None
+        raise damaged(pointer_path, f"it is missing, but there are checkpoints such as {numbered[-1].name}")
+    try:
+        pointer = json.loads(pointer_path.read_text())
+        path, expected = directory / pointer["file"], pointer["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(pointer_path, f"not a pointer: {error!r}") from error
+    if not path.exists():
+        raise damaged(path, "it is missing, but the pointer names it")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise damaged(path, "its SHA-256 is not the one in the pointer")
+    return from_bytes(data, path)
+
+
+def numbered_files(directory):
+    """All numbered checkpoint files, oldest first."""
+    return sorted(pathlib.Path(directory).glob("[0-9]*.npz"))
+
+
+def remove_others(directory, cycle):
+    """Removes all checkpoints but that of `cycle`."""
+    for path in numbered_files(directory):
+        if path.name != f"{cycle:06d}.npz":
+            files.remove(path)

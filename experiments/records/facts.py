@@ -1,0 +1,52 @@
+"""What a run was made with: versions, commit, device, for `config.json`."""
+
+import functools
+import importlib.metadata
+import pathlib
+import platform
+import subprocess
+
+import bayes_layers
+
+PACKAGES = ("tensorflow", "tf_keras", "tensorflow-probability", "numpy")
+
+
+def versions():
+    """Versions of Python, this package and what its numbers depend on."""
+    found = {"python": platform.python_version(), "bayes_layers": bayes_layers.__version__}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+@functools.cache
+def git_commit():
+    """The commit of the source tree, with `-dirty` behind it if files were changed; None outside of git."""
+    root = pathlib.Path(bayes_layers.__file__).resolve().parent.parent
+    try:
+        if not (root / ".git").exists():
+            return None
+        answer = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"], cwd=root,
+                                capture_output=True, text=True, timeout=20)
+        return answer.stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def device():
+    """The GPU's name, or the processor's."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

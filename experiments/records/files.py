@@ -1,0 +1,98 @@
+"""Files that are either the old or the new ones, whatever happens: temporary file, fsync, rename.
+
+Every step goes through `_step`, where a test can stop the process: `BAYES_LAYERS_FAULT=kill:17` kills
+it before its 17th step, `BAYES_LAYERS_FAULT=enospc:17` lets that step find a full disk.
+"""
+
+import errno
+import io
+import json
+import os
+import pathlib
+import signal
+
+import numpy as np
+
+FAULT_VARIABLE = "BAYES_LAYERS_FAULT"
+_TEMPORARY = ".tmp"
+_steps_taken = 0
+
+
+def _step(path):
+    global _steps_taken
+    _steps_taken += 1
+    kind, _, number = os.environ.get(FAULT_VARIABLE, "").partition(":")
+    if kind and int(number) == _steps_taken:
+        if kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def write_bytes(path, data):
+    """Replaces a file's content at once and durably.
+
+    Args:
+      path: the file.
+      data: bytes.
+
+    Raises:
+      OSError: as the file system says; the old file is then still there.
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".{path.name}{_TEMPORARY}")
+    try:
+        _step(path)
+        with open(temporary, "wb") as file:
+            file.write(data[:len(data) // 2])
+            file.flush()
+            _step(path)
+            file.write(data[len(data) // 2:])
+            file.flush()
+            _step(path)
+            os.fsync(file.fileno())
+        _step(path)
+        os.rename(temporary, path)
+        _step(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def write_text(path, text):
+    """`write_bytes` of UTF-8 text."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path, value):
+    """`write_bytes` of indented JSON."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def npz_bytes(arrays):
+    """The bytes of an uncompressed `.npz` of a dict of arrays; equal arrays give equal bytes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def remove(path):
+    """Removes a file if it is there."""
+    _step(path)
+    pathlib.Path(path).unlink(missing_ok=True)
+
+
+def remove_temporaries(directory):
+    """Removes what a killed process left half-written."""
+    for path in pathlib.Path(directory).glob(f".*{_TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+def _sync_directory(directory):
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,70 @@
+"""Reading a record, for tables and figures (without TensorFlow) and to go on with its model."""
+
+import dataclasses
+import functools
+import pathlib
+
+import numpy as np
+
+from experiments.errors import RecordError
+from experiments.records import checkpoint, record, tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run on disk.
+
+    Attributes:
+      path: its directory.
+      config: the content of `config.json`.
+      labelled: data-set indices in the order in which they were labelled.
+      tables: dict from `metrics`, `acquisitions`, `posterior`, `calibration` to a dict of columns:
+        float arrays (nan where a cell is empty), or lists of texts.
+    """
+
+    path: pathlib.Path
+    config: dict
+    labelled: np.ndarray
+    tables: dict
+
+    @functools.cached_property
+    def model(self):
+        """The `Network` as fitted in the last committed cycle (loads TensorFlow)."""
+        from bayes_layers.models.network import Network
+
+        return Network.from_arrays(checkpoint.read(self.path / "checkpoint").network)
+
+    @functools.cached_property
+    def acquired(self):
+        """The labelled images: dict with `image` uint8 `[N, H, W, C]`, `label`, `index` and `cycle`."""
+        with np.load(self.path / record.ACQUIRED) as file:
+            return {name: file[name] for name in file.files}
+
+
+def load_run(path):
+    """Opens a record for reading.
+
+    Args:
+      path: the record's directory (the one that holds `config.json`).
+
+    Returns:
+      A `Run`.
+
+    Raises:
+      RecordError: if there is no record, nothing was committed yet, or it is damaged.
+    """
+    path = pathlib.Path(path)
+    if not (path / "config.json").exists():
+        raise RecordError(f"{path} is not a record: it has no config.json")
+    state = record.inspect(path)
+    if state is None:
+        raise RecordError(f"{path} has no finished cycle yet")
+    columns = {name: {column: _array(rows, column) for column in tables.COLUMNS[name]}
+               for name, rows in state.rows.items()}
+    return Run(path, record.read_config(path), np.array(record.acquired_order(state), np.int64), columns)
+
+
+def _array(rows, column):
+    if column == "layer":
+        return [r[column] for r in rows]
+    return np.array([np.nan if value is None else value for value in tables.column(rows, column)])

@@ -1,0 +1,121 @@
+"""One process per record: a lock file with host, process and heartbeat.
+
+On the same host a lock is stale when its process is gone (or its number belongs to a younger process);
+of another host, when its heartbeat is older than `STALE_SECONDS`. A stale lock is taken over.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import threading
+import time
+import uuid
+
+import psutil
+
+from experiments.errors import RecordError
+
+NAME = "lock"
+HEARTBEAT_SECONDS = 15.0
+STALE_SECONDS = 120.0
+
+
+class RecordLock:
+    """A context manager that holds a record's lock, and keeps its heartbeat.
+
+    Raises:
+      RecordError: on entry if a live process holds it; from `check` if another one has taken it over.
+    """
+
+    def __init__(self, directory):
+        self.path = pathlib.Path(directory) / NAME
+        self._token = uuid.uuid4().hex
+        self._stop = threading.Event()
+        self._thread = None
+
+    def __enter__(self):
+        while not self._try_create():
+            content = _read(self.path)
+            if content is not None and not _is_stale(self.path, content):
+                raise RecordError(
+                    f"the record {self.path.parent} is in use by process {content.get('pid')} on "
+                    f"{content.get('host')}; wait for it, stop it, or give another --seed or --output_dir")
+            self._remove_stale(content)
+        self._thread = threading.Thread(target=self._keep_heartbeat, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._stop.set()
+        self._thread.join()
+        if (_read(self.path) or {}).get("token") == self._token:
+            self.path.unlink(missing_ok=True)
+
+    def check(self):
+        """Raises RecordError unless the lock is still ours; called before every commit."""
+        if (_read(self.path) or {}).get("token") != self._token:
+            raise RecordError(f"the record {self.path.parent} was taken over by another process; "
+                              "this one stops without writing to it")
+
+    def _content(self):
+        process = psutil.Process()
+        return json.dumps({"host": socket.gethostname(), "pid": process.pid, "started": process.create_time(),
+                           "heartbeat": time.time(), "token": self._token})
+
+    def _try_create(self):
+        """Creates the lock with its content at once: a hard link of a finished file cannot be half there."""
+        draft = self.path.with_name(f".lock-{self._token}.tmp")
+        draft.write_text(self._content())
+        try:
+            os.link(draft, self.path)
+            return True
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _remove_stale(self, content):
+        """Moves a stale lock away; puts it back if it turns out to be another, live one."""
+        aside = self.path.with_name(f".lock-{self._token}.stale")
+        try:
+            os.rename(self.path, aside)
+        except FileNotFoundError:
+            return
+        if content is not None and (_read(aside) or {}).get("token") != content.get("token"):
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, self.path)
+        aside.unlink(missing_ok=True)
+
+    def _keep_heartbeat(self):
+        draft = self.path.with_name(f".lock-{self._token}.tmp")
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            with contextlib.suppress(OSError):
+                if (_read(self.path) or {}).get("token") == self._token:
+                    draft.write_text(self._content())
+                    os.rename(draft, self.path)
+
+
+def _read(path):
+    """The lock's content; None if there is none, an empty dict if it is no lock's content."""
+    try:
+        content = json.loads(path.read_text())
+        return content if isinstance(content, dict) else {}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+
+
+def _is_stale(path, content):
+    try:
+        if content["host"] != socket.gethostname():
+            return time.time() - content["heartbeat"] > STALE_SECONDS
+        return abs(psutil.Process(content["pid"]).create_time() - content["started"]) > 1.0
+    except psutil.NoSuchProcess:
+        return True
+    except (KeyError, TypeError, ValueError, psutil.Error):  # not a lock of ours: go by its age
+        with contextlib.suppress(OSError):
+            return time.time() - path.stat().st_mtime > STALE_SECONDS
+        return True

@@ -1,0 +1,37 @@
+"""Where a record lies. Light: no TensorFlow."""
+
+import dataclasses
+import hashlib
+import pathlib
+
+LONGEST_NAME = 200  # of a directory; file systems allow 255 bytes
+
+
+def text_of(value):
+    """A setting's value as it stands in a path: `-3`, `0.1`, `true`, `labels`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    return str(value)
+
+
+def settings_part(config):
+    """`mu<mu_init>` and every other result-changing setting that is not at its default."""
+    own_place = ("arch", "acquisition", "dataset", "mu_init", "seed")
+    parts = [f"mu{text_of(config.mu_init)}"]
+    for field in sorted(dataclasses.fields(config), key=lambda field: field.name):
+        value = getattr(config, field.name)
+        if field.metadata["result"] and field.name not in own_place and value != field.default:
+            parts.append(f"{field.name}={text_of(value)}")
+    name = ",".join(parts)
+    if len(name) > LONGEST_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        name = f"{name[:LONGEST_NAME - 21].rsplit(',', 1)[0]},and={digest}"
+    return name
+
+
+def record_path(config, dataset):
+    """`<output_dir>/al_mnist/<dataset>/<arch>/<acquisition>/mu<mu_init>[,<setting>=<value>...]/seed<seed>`."""
+    return (pathlib.Path(config.output_dir) / "al_mnist" / dataset / config.arch / config.acquisition
+            / settings_part(config) / f"seed{config.seed}")

@@ -1,0 +1,197 @@
+"""A run's directory: what may be written to it, when, and what is believed when it is opened again.
+
+One commit per cycle, in this order: the checkpoint, the pointer (from here on the cycle counts), the
+tables and acquired images that are rewritten from it, and last the removal of older checkpoints. A process
+killed between any two of these steps leaves a directory that `Record` opens without loss.
+"""
+
+import io
+import json
+import pathlib
+
+import numpy as np
+
+from experiments.errors import RecordError
+from experiments.records import checkpoint, files, tables
+from experiments.records.checkpoint import damaged
+
+ACQUIRED = "acquired.npz"
+
+
+class Record:
+    """A record, opened by the process that holds its lock."""
+
+    def __init__(self, path, lock):
+        """Opens a record directory.
+
+        Args:
+          path: the directory, which exists.
+          lock: the `RecordLock` that is held.
+        """
+        self.path = pathlib.Path(path)
+        self._lock = lock
+        self._checkpoints = self.path / "checkpoint"
+
+    def open(self, facts):
+        """Verifies what is there, or begins a new record.
+
+        Args:
+          facts: the content for `config.json`; its `settings` must agree with the record's.
+
+        Returns:
+          The committed `State`, or None. Differences in versions, commit and device are appended to the record's
+          `history` and returned by `self.changes`.
+
+        Raises:
+          RecordError: if the record is damaged or of another configuration; nothing was changed then.
+        """
+        state = inspect(self.path, facts["settings"])
+        known = read_config(self.path)
+        self.changes = []
+        if known:
+            history = known.get("history", [])
+            self.changes = _differences(known, facts)
+            if self.changes:
+                history.append({"from_cycle": state.cycle + 1 if state else 0, "changes": self.changes})
+            origin = {key: known[key] for key in facts if key in known and key != "settings"}
+            facts = {**facts, **origin, "history": history}
+        else:
+            facts = {**facts, "history": []}
+        self._checkpoints.mkdir(exist_ok=True)
+        for directory in (self.path, self._checkpoints):
+            files.remove_temporaries(directory)
+        if facts != known:
+            files.write_json(self.path / "config.json", facts)
+        return state
+
+    def publish(self, state, acquired):
+        """Rewrites tables and acquired images from a committed state, and removes older checkpoints."""
+        for name, text in state.texts.items():
+            self._write_if_new(f"{name}.csv", text.encode())
+        self._write_if_new(ACQUIRED, files.npz_bytes(acquired))
+        checkpoint.remove_others(self._checkpoints, state.cycle)
+
+    def commit(self, state, acquired):
+        """Commits a cycle.
+
+        Args:
+          state: the `State` after the cycle.
+          acquired: dict of arrays for `acquired.npz`.
+
+        Raises:
+          RecordError: if the lock was lost.
+          OSError: if it cannot be written; what was committed before is still whole.
+        """
+        self._lock.check()
+        checkpoint.write(self._checkpoints, state)
+        self.publish(state, acquired)
+
+    def _write_if_new(self, name, data):
+        path = self.path / name
+        if not path.exists() or path.read_bytes() != data:
+            files.write_bytes(path, data)
+
+
+def inspect(path, settings=None):
+    """Reads and verifies a record without changing anything.
+
+    Args:
+      path: the record's directory.
+      settings: the settings that it must have been made with, or None.
+
+    Returns:
+      The committed `State`, or None if nothing was committed yet.
+
+    Raises:
+      RecordError: if it is damaged or of another configuration.
+    """
+    path = pathlib.Path(path)
+    known = read_config(path)
+    if known is None:
+        if (path / "metrics.csv").exists() or checkpoint.numbered_files(path / "checkpoint"):
+            raise damaged(path / "config.json", "it is missing")
+        return None
+    if settings is not None:
+        _check_settings(path, known, settings)
+    state = checkpoint.read(path / "checkpoint")
+    if state is None:
+        if (path / "metrics.csv").exists():
+            raise damaged(path / "checkpoint" / checkpoint.POINTER, "it is missing")
+        return None
+    allowed = [state, *_previous(path / "checkpoint", state)]
+    for name in tables.COLUMNS:
+        _check_table(path / f"{name}.csv", [other.texts[name] for other in allowed])
+    _check_acquired(path / ACQUIRED, [acquired_order(other) for other in allowed])
+    return state
+
+
+def read_config(path):
+    """The content of `config.json`, or None if there is none.
+
+    Raises:
+      RecordError: if it is damaged.
+    """
+    file = pathlib.Path(path) / "config.json"
+    try:
+        known = json.loads(file.read_text())
+        known["settings"].items()
+        return known
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(file, f"not a configuration: {error!r}") from error
+
+
+def acquired_order(state):
+    """The data-set indices in the order in which they were labelled."""
+    return tables.column(state.rows["acquisitions"], "index", int)
+
+
+def _previous(directory, state):
+    """The state before the last commit, whose tables may still be there after a kill."""
+    path = directory / f"{state.cycle - 1:06d}.npz"
+    return [checkpoint.from_bytes(path.read_bytes(), path)] if path.exists() else []
+
+
+def _check_settings(path, known, settings):
+    differences = [f"{name}={known['settings'].get(name)} there, {value} here" for name, value in settings.items()
+                   if known["settings"].get(name) != value and name not in CHANGEABLE]
+    if differences:
+        raise RecordError(f"{path} holds a run of another configuration ({'; '.join(differences)}); "
+                          "give another --output_dir")
+
+
+CHANGEABLE = ("max_labels", "test_every")
+
+
+def _check_table(file, allowed):
+    if not file.exists():
+        return
+    try:
+        text = file.read_text()
+    except UnicodeDecodeError as error:
+        raise damaged(file, error) from error
+    if text not in allowed:
+        raise damaged(file, "it is not what this run has written")
+
+
+def _check_acquired(file, allowed):
+    if not file.exists():
+        return
+    try:
+        with np.load(io.BytesIO(file.read_bytes())) as arrays:
+            order = arrays["index"].tolist()
+            arrays["image"], arrays["label"]
+    except Exception as error:  # a damaged zip file fails in many ways
+        raise damaged(file, error) from error
+    if order not in allowed:
+        raise damaged(file, "it holds other images than the table of acquisitions")
+
+
+def _differences(known, facts):
+    changes = []
+    for part in ("versions", "git_commit", "device", "dataset"):
+        before, now = known.get(part), facts.get(part)
+        if before != now:
+            changes.append(f"{part}: {before} -> {now}")
+    return changes

@@ -1,0 +1,66 @@
+"""The tables of a record: their columns, their text, and back. Light: no TensorFlow.
+
+Cells are kept as text from the moment a row is made, so that a table that was read and written again
+is the same, byte for byte. Floats are written with the fewest digits that give them back.
+"""
+
+import csv
+import io
+
+COLUMNS = {
+    "metrics": ("cycle", "labels", "test_error", "test_nll", "test_brier", "test_ece", "train_nll", "train_kl",
+                "kl_weight", "train_seconds", "score_seconds", "test_seconds"),
+    "acquisitions": ("cycle", "rank", "index", "label", "score"),
+    "posterior": ("cycle", "layer", "sigma_mean", "sigma_std", "snr_median", "kl"),
+    "calibration": ("cycle", "bin", "count", "confidence", "accuracy"),
+}
+
+TIME_COLUMNS = ("train_seconds", "score_seconds", "test_seconds")
+
+
+def cell(value):
+    """The text of a value: empty for None and nan, seconds and floats by their shortest repr."""
+    if value is None or value != value:
+        return ""
+    return str(value) if isinstance(value, (str, int)) else repr(float(value))
+
+
+def row(name, **values):
+    """A row of table `name` as a dict of texts.
+
+    Raises:
+      KeyError: if a value has no column.
+    """
+    unknown = set(values) - set(COLUMNS[name])
+    if unknown:
+        raise KeyError(f"{name} has no column {sorted(unknown)}")
+    return {column: cell(values.get(column)) for column in COLUMNS[name]}
+
+
+def to_text(name, rows):
+    """The CSV text of a table."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS[name], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def from_text(name, text):
+    """The rows of a table's CSV text.
+
+    Raises:
+      ValueError: if it is not a table of this name.
+    """
+    reader = csv.DictReader(io.StringIO(text))
+    if tuple(reader.fieldnames or ()) != COLUMNS[name]:
+        raise ValueError(f"the columns of {name} are {','.join(COLUMNS[name])}, found {reader.fieldnames}")
+    rows = list(reader)
+    if any(None in r or None in r.values() for r in rows):
+        raise ValueError(f"{name} has a row that is too short or too long")
+    return rows
+
+
+def column(rows, name, kind=float):
+    """One column as a list of numbers, None where the cell is empty."""
+    return [kind(r[name]) if r[name] != "" else None for r in rows]

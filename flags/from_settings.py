@@ -1,0 +1,117 @@
+"""absl flags from groups of settings, and a frozen config from the flags."""
+
+import dataclasses
+import textwrap
+
+from absl import flags
+
+from bayes_layers.settings import SettingError, check, valid_values
+
+HELP_FLAGS = ("help", "helpshort", "helpfull", "h")
+
+
+class _SettingParser(flags.ArgumentParser):
+    """An absl parser that checks a value by its setting's declaration."""
+
+    def __init__(self, field):
+        super().__init__()
+        self.field = field
+
+    def parse(self, argument):
+        return check(self.field, argument)
+
+    def flag_type(self):
+        return type(self.field.default).__name__
+
+
+class _SettingFlag(flags.Flag):
+    """An absl flag that allows `--warm_start` and `--nowarm_start` for true-or-false settings."""
+
+    def __init__(self, field):
+        super().__init__(_SettingParser(field), flags.ArgumentSerializer(), field.name, None, field.metadata["help"],
+                         boolean=isinstance(field.default, bool))
+
+
+def define(groups, presets=()):
+    """Flags for all settings of the groups.
+
+    Args:
+      groups: settings classes; the docstring of each is its heading.
+      presets: names of presets; where there are any, `--preset` is defined.
+
+    Returns:
+      `absl.flags.FlagValues` of these flags only, all of them unset.
+    """
+    values = flags.FlagValues()
+    for group in groups:
+        for field in dataclasses.fields(group):
+            flags.DEFINE_flag(_SettingFlag(field), flag_values=values, module_name=group.__name__)
+    if presets:
+        flags.DEFINE_enum("preset", None, list(presets), "Named set of settings; single flags override it.",
+                          flag_values=values)
+    return values
+
+
+def config_from(config_class, values, presets):
+    """The frozen config of parsed flags: a preset's settings, overridden by the flags that were given.
+
+    Raises:
+      SettingError: for values that do not fit together.
+    """
+    given = {field.name: values[field.name].value for field in dataclasses.fields(config_class)
+             if values[field.name].present}
+    return config_class().replace(**{**presets.get(values.preset, {}), **given})
+
+
+def parse(values, argv):
+    """Parses a command line.
+
+    Args:
+      values: what `define` returned.
+      argv: the program's name and its arguments.
+
+    Returns:
+      True, or False if the help text was asked for.
+
+    Raises:
+      SettingError: for an unknown flag, a bad value or a stray argument, in one line.
+    """
+    if any(argument.lstrip("-") in HELP_FLAGS and argument.startswith("-") for argument in argv[1:]):
+        return False
+    try:
+        rest = values(argv)
+    except flags.UnrecognizedFlagError as error:
+        hint = f"; did you mean {', '.join('--' + name for name in error.suggestions)}?" if error.suggestions else ""
+        raise SettingError(f"there is no flag --{error.flagname}{hint} (see --help)") from None
+    except flags.Error as error:
+        raise SettingError(_one_line(error)) from None
+    if len(rest) > 1:
+        raise SettingError(f"unexpected argument {rest[1]!r}: settings are given as --name=value (see --help)")
+    return True
+
+
+def _one_line(error):
+    text = " ".join(str(error).split())
+    marker = "is not valid: "
+    if marker in text:  # absl puts "flag --x=y: " in front of our own message
+        return text[text.rindex("--", 0, text.index(marker)):]
+    return text
+
+
+def help_text(description, groups, presets=(), width=100):
+    """The text of `--help`: flags by group, with default and valid values."""
+    lines = [description.strip(), ""]
+    if presets:
+        lines += ["Presets", f"  --preset={'|'.join(presets)}", "      Named set of settings; single flags override it."]
+    for group in groups:
+        lines += ["", group.__doc__.strip()]
+        for field in dataclasses.fields(group):
+            default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+            lines.append(f"  --{field.name}={default}")
+            note = "" if field.metadata["result"] else " (Does not change results.)"
+            text = f"{field.metadata['help']} Takes {valid_values(field)}.{note}"
+            lines += textwrap.wrap(text, width, initial_indent=" " * 6, subsequent_indent=" " * 6,
+                                   break_on_hyphens=False)
+    return "\n".join(lines) + "\n"
+
+
