@@ -16,18 +16,22 @@ class NetworkSettings(Settings):
     """Network and initial posterior"""
 
     arch: str = setting(
-        "BNN", "Which layers are Bayesian (Table 1 of Zeng et al.); MC-Dropout is the CNN of Gal et al.",
-        choices=ARCHITECTURES)
+        "BNN",
+        "Which layers are Bayesian (Table 1 of Zeng et al.); MC-Dropout is the CNN of Gal et al.",
+        choices=ARCHITECTURES,
+    )
     mu_init: float = setting(
-        -3.0, "Mean of the initial rho; the posterior standard deviation is softplus(rho).",
-        minimum=-100, maximum=100)
-    sigma_init: float = setting(
-        0.1, "Standard deviation of the initial rho.", minimum=0, maximum=100)
+        -3.0, "Mean of the initial rho; the posterior standard deviation is softplus(rho).", minimum=-100, maximum=100
+    )
+    sigma_init: float = setting(0.1, "Standard deviation of the initial rho.", minimum=0, maximum=100)
     loc_init: str = setting(
-        "tfp", "Initial posterior means: tfp is N(0, 0.1^2), glorot is as in the deterministic layers.",
-        choices=("tfp", "glorot"))
+        "tfp",
+        "Initial posterior means: tfp is N(0, 0.1^2), glorot is as in the deterministic layers.",
+        choices=("tfp", "glorot"),
+    )
     test_dropout: str = setting(
-        "auto", "Does dropout sample at prediction? auto: in MC-Dropout only.", choices=AUTO_BOOL)
+        "auto", "Does dropout sample at prediction? auto: in MC-Dropout only.", choices=AUTO_BOOL
+    )
 
     @property
     def dropout_samples(self):
@@ -43,12 +47,15 @@ class TrainingSettings(Settings):
     batch_size: int = setting(64, "Images in a minibatch.", minimum=1)
     learning_rate: float = setting(0.001, "Adam's learning rate.", above=0)
     weight_decay: float = setting(
-        0.0, "Adds weight_decay x the sum of squared kernel weights of the deterministic layers to the loss.",
-        minimum=0)
+        0.0, "Adds weight_decay x the sum of squared kernel weights of the deterministic layers to the loss.", minimum=0
+    )
     kl_scale: str = setting(
-        "labels", "Divisor of the KL: labels (the labelled images; the true ELBO), dataset (all images "
+        "labels",
+        "Divisor of the KL: labels (the labelled images; the true ELBO), dataset (all images "
         "of the training set, as an old TFP example does), or a number.",
-        above=0, or_words=("labels", "dataset"))
+        above=0,
+        or_words=("labels", "dataset"),
+    )
     warm_start: bool = setting(False, "Keep the weights from cycle to cycle instead of drawing new ones.")
 
 
@@ -58,8 +65,10 @@ class PredictionSettings(Settings):
 
     num_samples: int = setting(100, "Monte-Carlo samples of the posterior predictive.", minimum=1)
     sampling: str = setting(
-        "weights", "A sample is one draw of the weights for all images (weights) or one per image (image).",
-        choices=("weights", "image"))
+        "weights",
+        "A sample is one draw of the weights for all images (weights) or one per image (image).",
+        choices=("weights", "image"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +76,9 @@ class ComputeSettings(Settings):
     """Machine"""
 
     precision: str = setting(
-        "auto", "Arithmetic of convolutions and matrix products; auto is float32.",
-        choices=("auto", "float32"))
+        "auto", "Arithmetic of convolutions and matrix products; auto is float32.", choices=("auto", "float32")
+    )
     jit_compile: str = setting(
-        "auto", "Compile training and prediction with XLA; auto: on a GPU only.", choices=AUTO_BOOL)
-    replicas: int = setting(1, "Seeds trained side by side in one computation; only 1 so far.",
-                            minimum=1, maximum=1)
+        "auto", "Compile training and prediction with XLA; auto: on a GPU only.", choices=AUTO_BOOL
+    )
+    replicas: int = setting(1, "Seeds trained side by side in one computation; only 1 so far.", minimum=1, maximum=1)

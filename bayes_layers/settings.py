@@ -13,8 +13,19 @@ class SettingError(ValueError):
     """A value that a setting does not take. The message names the setting and the valid values."""
 
 
-def setting(default, help, *, choices=None, minimum=None, above=None, maximum=None, below=None,
-            or_words=(), result=True, in_record=True):
+def setting(
+    default,
+    help,
+    *,
+    choices=None,
+    minimum=None,
+    above=None,
+    maximum=None,
+    below=None,
+    or_words=(),
+    result=True,
+    in_record=True,
+):
     """Declares one setting as a dataclass field.
 
     Args:
@@ -31,8 +42,14 @@ def setting(default, help, *, choices=None, minimum=None, above=None, maximum=No
       A `dataclasses.field`.
     """
     metadata = {
-        "help": help, "choices": choices and tuple(choices), "minimum": minimum, "above": above,
-        "maximum": maximum, "below": below, "or_words": tuple(or_words), "result": result,
+        "help": help,
+        "choices": choices and tuple(choices),
+        "minimum": minimum,
+        "above": above,
+        "maximum": maximum,
+        "below": below,
+        "or_words": tuple(or_words),
+        "result": result,
         "in_record": in_record,
     }
     return dataclasses.field(default=default, metadata=metadata)
@@ -47,9 +64,16 @@ def valid_values(field):
         return "true or false"
     if isinstance(field.default, str) and not m["or_words"]:
         return "a text"
-    bounds = [f"{word} {m[key]:g}" for key, word in
-              (("minimum", "at least"), ("above", "greater than"), ("maximum", "at most"), ("below", "less than"))
-              if m[key] is not None]
+    bounds = [
+        f"{word} {m[key]}"
+        for key, word in (
+            ("minimum", "of at least"),
+            ("above", "greater than"),
+            ("maximum", "at most"),
+            ("below", "less than"),
+        )
+        if m[key] is not None
+    ]
     kind = "a whole number" if isinstance(field.default, int) else "a finite number"
     words = "".join(f"{word}, " for word in m["or_words"]) + ("or " if m["or_words"] else "")
     return words + " ".join([kind, *[" and ".join(bounds)]]).strip()
@@ -92,8 +116,7 @@ def _converted(field, value):
     if isinstance(value, bool):
         raise TypeError
     if isinstance(field.default, int):
-        number = int(value) if isinstance(value, str) else int(value.__index__())
-        return number
+        return int(value) if isinstance(value, str) else value.__index__()
     return float(value)
 
 

@@ -38,15 +38,16 @@ def work(config):
     Raises:
       UserError: for whatever a user can mend.
     """
+    from experiments.active_learning.loop import check_budget, completed, prepare_directory, run
+
     dataset_name = datasets.resolve(config.dataset, config.data_dir)
+    check_budget(config, dataset_name, datasets.SIZES[dataset_name][0])
     if config.dry_run:
+        entry.start_tensorflow()
         from experiments.active_learning.dry_run import describe
 
         print(describe(config, dataset_name))
         return
-    check_sizes(config, dataset_name)
-
-    from experiments.active_learning.loop import completed, prepare_directory, run
 
     path = prepare_directory(config, dataset_name)
     if completed(config, path):
@@ -68,17 +69,6 @@ def work(config):
     _finish("done", finished)
 
 
-def check_sizes(config, dataset_name):
-    """Raises SettingError, before anything is loaded, if the data set is too small for the settings."""
-    from bayes_layers.settings import SettingError
-
-    size = datasets.SIZES[dataset_name][0]
-    for name in ("initial_labels", "max_labels", "pool_subset"):
-        if getattr(config, name) > size:
-            raise SettingError(f"--{name}={getattr(config, name)} is not valid: {dataset_name} has {size} images "
-                               f"to learn from, so it takes at most {size}")
-
-
 def _finish(word, finished):
     from experiments.records.figures import draw
 
@@ -86,15 +76,23 @@ def _finish(word, finished):
         draw(finished)
     metrics = finished.tables["metrics"]
     settings = finished.config["settings"]
-    print(f"{word}: {settings['arch']}, {settings['acquisition']}, mu_init={settings['mu_init']:g} on "
-          f"{finished.config['dataset']['name']}: {100 * metrics['test_error'][-1]:.2f} % test error at "
-          f"{metrics['labels'][-1]:.0f} labels; see {finished.path}/learning_curve.png")
+    print(
+        f"{word}: {settings['arch']}, {settings['acquisition']}, mu_init={settings['mu_init']:g} on "
+        f"{finished.config['dataset']['name']}: {100 * metrics['test_error'][-1]:.2f} % test error at "
+        f"{metrics['labels'][-1]:.0f} labels; see {finished.path}/learning_curve.png"
+    )
 
 
 def main(argv=None):
     """The entry point; returns the exit code."""
-    return entry.main(sys.argv if argv is None else argv, description=DESCRIPTION, config_class=ActiveLearningConfig,
-                      groups=GROUPS, presets=PRESETS, work=work)
+    return entry.main(
+        sys.argv if argv is None else argv,
+        description=DESCRIPTION,
+        config_class=ActiveLearningConfig,
+        groups=GROUPS,
+        presets=PRESETS,
+        work=work,
+    )
 
 
 if __name__ == "__main__":

@@ -105,34 +105,58 @@ def _can_connect():
 
 def _warn_about_digits(why):
     bar = "=" * 78
-    print(f"{bar}\nWARNING: {why}.\nThis run uses scikit-learn's DIGITS (1,797 small images) instead of MNIST; "
-          f"its numbers are\nnot comparable with the paper's. --dataset=digits silences this warning.\n{bar}",
-          file=sys.stderr, flush=True)
+    print(
+        f"{bar}\nWARNING: {why}.\nThis run uses scikit-learn's DIGITS (1,797 small images) instead of MNIST; "
+        f"its numbers are\nnot comparable with the paper's. --dataset=digits silences this warning.\n{bar}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _load_mnist(data_dir):
-    download = not _prepared("mnist", data_dir)
-    if download and not _can_connect():
-        raise DataError(f"MNIST is not prepared in {tfds_dir(data_dir)} and there is no network to download it; "
-                        "give --data_dir of a prepared TFDS directory, or --dataset=digits, which needs no download")
+    directory = tfds_dir(data_dir)
     try:
         import tensorflow_datasets as tfds
 
-        if download:
-            print(f"downloading MNIST to {tfds_dir(data_dir)} ...", file=sys.stderr, flush=True)
-        else:
-            tfds.disable_progress_bar()
-        builder = tfds.builder("mnist", data_dir=str(tfds_dir(data_dir)))
-        if download:
-            builder.download_and_prepare()
-        parts = {split: tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
-                 for split in ("train", "test")}
+        tfds.disable_progress_bar()
+        builder = tfds.builder("mnist", data_dir=str(directory))
+        try:
+            return _read_mnist(tfds, builder)
+        except AssertionError:  # nothing is prepared there
+            if not _can_connect():
+                raise DataError(
+                    f"MNIST is not prepared in {directory} and there is no network to download it; give --data_dir "
+                    "of a prepared TFDS directory, or --dataset=digits, which needs no download"
+                ) from None
+        print(f"downloading MNIST to {directory} ...", file=sys.stderr, flush=True)
+        builder.download_and_prepare()
+        return _read_mnist(tfds, builder)
+    except DataError:
+        raise
     except Exception as error:  # TFDS, its file systems and TensorFlow raise many kinds
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"MNIST in {tfds_dir(data_dir)} cannot be read ({first_line[:200]}); delete that copy to have "
-                        "it made again, give another --data_dir, or --dataset=digits") from error
-    return Dataset("mnist", str(builder.version), parts["train"]["image"], parts["train"]["label"].astype(np.int64),
-                   parts["test"]["image"], parts["test"]["label"].astype(np.int64), 10)
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"MNIST in {directory} cannot be read ({first_line[:200]}); delete that copy to have it made again, "
+            "give another --data_dir, or --dataset=digits"
+        ) from error
+
+
+def _read_mnist(tfds, builder):
+    """Reads both splits in TFDS's order; raises AssertionError if nothing is prepared."""
+    arrays = {}
+    for split in ("train", "test"):
+        batches = list(tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False).batch(1000)))
+        for name in ("image", "label"):
+            arrays[split, name] = np.concatenate([batch[name] for batch in batches])
+    return Dataset(
+        "mnist",
+        str(builder.version),
+        arrays["train", "image"],
+        arrays["train", "label"].astype(np.int64),
+        arrays["test", "image"],
+        arrays["test", "label"].astype(np.int64),
+        10,
+    )
 
 
 def _load_digits():
@@ -147,7 +171,6 @@ def _load_digits():
     zoomed = ndimage.zoom(small.images / 16.0, (1, 3.5, 3.5), order=1)
     images = np.round(np.clip(zoomed, 0, 1) * 255).astype(np.uint8)[..., None]
     order = np.random.Generator(np.random.PCG64(DIGITS_SPLIT_SEED)).permutation(len(images))
-    train, test = order[:SIZES["digits"][0]], order[SIZES["digits"][0]:]
+    train, test = order[: SIZES["digits"][0]], order[SIZES["digits"][0] :]
     labels = small.target.astype(np.int64)
-    return Dataset("digits", "1", images[train], labels[train],
-                   images[test], labels[test], 10)
+    return Dataset("digits", "1", images[train], labels[train], images[test], labels[test], 10)

@@ -51,13 +51,24 @@ def _guarded(work, config):
     except UserError as error:
         return _fail(error, EXIT_FAILED)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO,
-                               errno.ENOTDIR, errno.EFBIG, errno.ENAMETOOLONG):
+        if error.errno not in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+            errno.EIO,
+            errno.ENOTDIR,
+            errno.EFBIG,
+            errno.ENAMETOOLONG,
+        ):
             raise
         advice = "nothing that was committed is lost; mend this and run the same command again"
         place = f" ({error.filename})" if error.filename else ""
-        return _fail(f"cannot write the record under --output_dir={config.output_dir}: "
-                     f"{error.strerror}{place}; {advice}", EXIT_FAILED)
+        return _fail(
+            f"cannot write the record under --output_dir={config.output_dir}: {error.strerror}{place}; {advice}",
+            EXIT_FAILED,
+        )
     finally:
         signal.signal(signal.SIGTERM, previous)
 

@@ -1,11 +1,12 @@
 """absl flags from groups of settings, and a frozen config from the flags."""
 
 import dataclasses
+import difflib
 import textwrap
 
 from absl import flags
 
-from bayes_layers.settings import SettingError, check, valid_values
+from bayes_layers.settings import SettingError, check, setting, valid_values
 
 HELP_FLAGS = ("help", "helpshort", "helpfull", "h")
 
@@ -28,8 +29,14 @@ class _SettingFlag(flags.Flag):
     """An absl flag that allows `--warm_start` and `--nowarm_start` for true-or-false settings."""
 
     def __init__(self, field):
-        super().__init__(_SettingParser(field), flags.ArgumentSerializer(), field.name, None, field.metadata["help"],
-                         boolean=isinstance(field.default, bool))
+        super().__init__(
+            _SettingParser(field),
+            flags.ArgumentSerializer(),
+            field.name,
+            None,
+            field.metadata["help"],
+            boolean=isinstance(field.default, bool),
+        )
 
 
 def define(groups, presets=()):
@@ -47,8 +54,9 @@ def define(groups, presets=()):
         for field in dataclasses.fields(group):
             flags.DEFINE_flag(_SettingFlag(field), flag_values=values, module_name=group.__name__)
     if presets:
-        flags.DEFINE_enum("preset", None, list(presets), "Named set of settings; single flags override it.",
-                          flag_values=values)
+        preset = setting("", "Named set of settings; single flags override it.", choices=presets)
+        preset.name = "preset"
+        flags.DEFINE_flag(_SettingFlag(preset), flag_values=values)
     return values
 
 
@@ -58,8 +66,9 @@ def config_from(config_class, values, presets):
     Raises:
       SettingError: for values that do not fit together.
     """
-    given = {field.name: values[field.name].value for field in dataclasses.fields(config_class)
-             if values[field.name].present}
+    given = {
+        field.name: values[field.name].value for field in dataclasses.fields(config_class) if values[field.name].present
+    }
     return config_class().replace(**{**presets.get(values.preset, {}), **given})
 
 
@@ -81,20 +90,24 @@ def parse(values, argv):
     try:
         rest = values(argv)
     except flags.UnrecognizedFlagError as error:
-        hint = f"; did you mean {', '.join('--' + name for name in error.suggestions)}?" if error.suggestions else ""
+        close = difflib.get_close_matches(error.flagname, list(values), n=1)
+        hint = f"; did you mean --{close[0]}?" if close else ""
         raise SettingError(f"there is no flag --{error.flagname}{hint} (see --help)") from None
-    except flags.Error as error:
-        raise SettingError(_one_line(error)) from None
+    except (flags.Error, ValueError) as error:
+        raise SettingError(_one_line(error, values)) from None
     if len(rest) > 1:
         raise SettingError(f"unexpected argument {rest[1]!r}: settings are given as --name=value (see --help)")
     return True
 
 
-def _one_line(error):
+def _one_line(error, values):
     text = " ".join(str(error).split())
     marker = "is not valid: "
+    if text.startswith("Missing value for flag --"):
+        name = text.rsplit("--", 1)[1]
+        return f"--{name} needs a value: it takes {valid_values(values[name].parser.field)}"
     if marker in text:  # absl puts "flag --x=y: " in front of our own message
-        return text[text.rindex("--", 0, text.index(marker)):]
+        return text[text.rindex("--", 0, text.index(marker)) :]
     return text
 
 
@@ -102,7 +115,11 @@ def help_text(description, groups, presets=(), width=100):
     """The text of `--help`: flags by group, with default and valid values."""
     lines = [description.strip(), ""]
     if presets:
-        lines += ["Presets", f"  --preset={'|'.join(presets)}", "      Named set of settings; single flags override it."]
+        lines += [
+            "Presets",
+            f"  --preset={'|'.join(presets)}",
+            "      Named set of settings; single flags override it.",
+        ]
     for group in groups:
         lines += ["", group.__doc__.strip()]
         for field in dataclasses.fields(group):
@@ -110,8 +127,7 @@ def help_text(description, groups, presets=(), width=100):
             lines.append(f"  --{field.name}={default}")
             note = "" if field.metadata["result"] else " (Does not change results.)"
             text = f"{field.metadata['help']} Takes {valid_values(field)}.{note}"
-            lines += textwrap.wrap(text, width, initial_indent=" " * 6, subsequent_indent=" " * 6,
-                                   break_on_hyphens=False)
+            lines += textwrap.wrap(
+                text, width, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
+            )
     return "\n".join(lines) + "\n"
-
-

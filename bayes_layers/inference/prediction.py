@@ -48,7 +48,7 @@ class PosteriorPredictive:
     def scores(self, images, key, acquisition, progress=None, indices=None):
         """The acquisition scores float64 `[B]`; see `bayes_layers.uncertainty.scores` and `moments`."""
         moments = self.moments(images, key, MOMENTS_OF_SCORE[acquisition], progress, indices)
-        return scores.score_from_moments(acquisition, moments).numpy()
+        return np.asarray(scores.score_from_moments(acquisition, moments))
 
     def moments(self, images, key, needs, progress=None, indices=None):
         """Moments over the samples, as `scores.moments_of` would give them for `probabilities`.
@@ -71,12 +71,14 @@ class PosteriorPredictive:
             if progress:
                 progress(number * self.chunk_size + size, len(indices))
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return {name: value.numpy() for name, value in scores.finish(joined, self.samples).items()}
+        return {name: np.asarray(value) for name, value in scores.finish(joined, self.samples).items()}
 
     def probabilities(self, images, key):
         """All samples, float32 `[S, B, C]`: for few images, since this does grow with S x B."""
-        parts = [self._all_samples(features, key, number)[:, :size]
-                 for number, size, features in self._chunks(images, np.arange(len(images)))]
+        parts = [
+            self._all_samples(features, key, number)[:, :size]
+            for number, size, features in self._chunks(images, np.arange(len(images)))
+        ]
         return np.concatenate(parts, axis=1)
 
     def _chunks(self, images, indices):
@@ -84,9 +86,9 @@ class PosteriorPredictive:
         if not len(indices):
             raise ValueError("there is no image to predict")
         for number, start in enumerate(range(0, len(indices), self.chunk_size)):
-            chunk = indices[start:start + self.chunk_size]
+            chunk = indices[start : start + self.chunk_size]
             padded = self._pad(as_float(images[chunk]))
-            features = [self._features(padded[i:i + FEATURE_BATCH]) for i in range(0, len(padded), FEATURE_BATCH)]
+            features = [self._features(padded[i : i + FEATURE_BATCH]) for i in range(0, len(padded), FEATURE_BATCH)]
             yield number, len(chunk), tf.concat(features, axis=0) if len(features) > 1 else features[0]
 
     def _pad(self, chunk):
@@ -104,14 +106,19 @@ class PosteriorPredictive:
         if needs not in self._compiled:
             self._compiled[needs] = tf.function(
                 lambda features, key, chunk: self._loop(features, key, chunk, needs),
-                autograph=False, jit_compile=self.jit_compile,
-                input_signature=[tf.TensorSpec([None, *self._feature_shape()]), tf.TensorSpec([], tf.int64),
-                                 tf.TensorSpec([], tf.int32)])
+                autograph=False,
+                jit_compile=self.jit_compile,
+                input_signature=[
+                    tf.TensorSpec([None, *self._feature_shape()]),
+                    tf.TensorSpec([], tf.int64),
+                    tf.TensorSpec([], tf.int32),
+                ],
+            )
         return self._compiled[needs]
 
     def _feature_shape(self):
         shape = (None, *self.network.one_input_shape)
-        for layer in self.network.stack[:self.network.split]:
+        for layer in self.network.stack[: self.network.split]:
             shape = layer.compute_output_shape(shape)
         return tuple(shape)[1:]
 
@@ -120,17 +127,20 @@ class PosteriorPredictive:
             return t + 1, scores.accumulate(accumulators, self._sample(features, key, t, chunk), t)
 
         empty = scores.empty_accumulators(needs, tf.shape(features)[0], self.network.num_classes)
-        _, accumulators = tf.while_loop(lambda t, _: t < self.samples, body, (tf.constant(0), empty),
-                                        parallel_iterations=1)
+        _, accumulators = tf.while_loop(
+            lambda t, _: t < self.samples, body, (tf.constant(0), empty), parallel_iterations=1
+        )
         return accumulators
 
     def _all_samples(self, features, key, chunk):
         if "all" not in self._compiled:
-            self._compiled["all"] = tf.function(self._sample, autograph=False, jit_compile=self.jit_compile,
-                                                reduce_retracing=True)
+            self._compiled["all"] = tf.function(
+                self._sample, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
+            )
         key, chunk = tf.constant(key, tf.int64), tf.constant(chunk)
-        return np.stack([self._compiled["all"](features, key, tf.constant(t), chunk).numpy()
-                         for t in range(self.samples)])
+        return np.stack(
+            [self._compiled["all"](features, key, tf.constant(t), chunk).numpy() for t in range(self.samples)]
+        )
 
 
 def as_float(images):

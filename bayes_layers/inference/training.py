@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from bayes_layers.inference.elbo import negative_elbo
-from bayes_layers.layers.randomness import make_seed, stream_generator, stream_key
+from bayes_layers.layers.randomness import make_seed
+from bayes_layers.streams import stream_generator, stream_key
 
 CHUNK = 256  # the most steps between two looks of the host
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -65,15 +66,26 @@ class ElboTrainer:
         self._learning_rate = learning_rate
         self._weight_decay = weight_decay
         self._decayed = [w for w in network.trainable_weights if w.name.endswith("/kernel:0")]
-        self._momenta = [(tf.Variable(tf.zeros_like(w), trainable=False), tf.Variable(tf.zeros_like(w), trainable=False))
-                         for w in network.trainable_weights]
+        self._momenta = [
+            (tf.Variable(tf.zeros_like(w), trainable=False), tf.Variable(tf.zeros_like(w), trainable=False))
+            for w in network.trainable_weights
+        ]
         self._capacity = 0
         spec = tf.TensorSpec
         self._steps = tf.function(
-            self._run_steps, autograph=False, jit_compile=jit_compile,
-            input_signature=[spec([None, *network.one_input_shape]), spec([None], tf.int32),
-                             spec([None, batch_size], tf.int32), spec([], tf.int32), spec([], tf.int32),
-                             spec([]), spec([], tf.int64)])
+            self._run_steps,
+            autograph=False,
+            jit_compile=jit_compile,
+            input_signature=[
+                spec([None, *network.one_input_shape]),
+                spec([None], tf.int32),
+                spec([None, batch_size], tf.int32),
+                spec([], tf.int32),
+                spec([], tf.int32),
+                spec([]),
+                spec([], tf.int64),
+            ],
+        )
 
     def fit(self, images, labels, *, epochs, kl_weight, seed, cycle=0, capacity=0, progress=None):
         """Trains for some epochs.
@@ -106,10 +118,12 @@ class ElboTrainer:
         while start < len(order):
             count = min(count, len(order) - start, CHUNK)
             began = time.perf_counter()
-            loss_part, nll_part, kl_part = (part.numpy()[:count] for part in self._steps(
-                images, labels, batches, start, count, kl_weight, noise_key))
+            loss_part, nll_part, kl_part = (
+                part.numpy()[:count]
+                for part in self._steps(images, labels, batches, start, count, kl_weight, noise_key)
+            )
             self._check(loss_part, start, steps)
-            nll[start:start + count], kl[start:start + count] = nll_part, kl_part
+            nll[start : start + count], kl[start : start + count] = nll_part, kl_part
             start += count
             if progress:
                 progress(start, len(order))
@@ -149,8 +163,14 @@ class ElboTrainer:
             positions = batches[step]
             mask = tf.cast(positions >= 0, tf.float32)
             positions = tf.maximum(positions, 0)
-            values = self._one_step(tf.gather(images, positions), tf.gather(labels, positions), mask,
-                                    kl_weight, make_seed(noise_key, step), step)
+            values = self._one_step(
+                tf.gather(images, positions),
+                tf.gather(labels, positions),
+                mask,
+                kl_weight,
+                make_seed(noise_key, step),
+                step,
+            )
             return i + 1, tuple(part.write(i, value) for part, value in zip(parts, values, strict=True))
 
         _, parts = tf.while_loop(lambda i, parts: i < count, body, (tf.constant(0), parts), parallel_iterations=1)
@@ -174,9 +194,17 @@ class ElboTrainer:
         count = tf.cast(step + 1, tf.float32)
         for weight, (m, v), gradient in zip(self.network.trainable_weights, self._momenta, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(
-                var=weight.handle, m=m.handle, v=v.handle, grad=gradient, lr=self._learning_rate,
-                beta1=BETA1, beta2=BETA2, epsilon=EPSILON,
-                beta1_power=tf.pow(BETA1, count), beta2_power=tf.pow(BETA2, count))
+                var=weight.handle,
+                m=m.handle,
+                v=v.handle,
+                grad=gradient,
+                lr=self._learning_rate,
+                beta1=BETA1,
+                beta2=BETA2,
+                epsilon=EPSILON,
+                beta1_power=tf.pow(BETA1, count),
+                beta2_power=tf.pow(BETA2, count),
+            )
 
 
 def _pad_rows(array, rows):

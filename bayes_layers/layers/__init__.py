@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "bayes_layers.layers.flipout": ["Convolution2DFlipout", "DenseFlipout"],
         "bayes_layers.layers.dropout": ["MonteCarloDropout"],
         "bayes_layers.layers.posteriors": ["mean_field_normal"],
-        "bayes_layers.layers.randomness": ["stream_key", "make_seed", "fold_in"],
+        "bayes_layers.layers.randomness": ["make_seed", "fold_in"],
+        "bayes_layers.streams": ["stream_key"],
     },
 )

@@ -16,6 +16,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from bayes_layers import streams
 from bayes_layers.layers import posteriors, randomness
 
 tfd = tfp.distributions
@@ -28,11 +29,10 @@ class OwnSeeds:
 
     def _init_own_seeds(self, seed):
         self.seed = seed
-        self._own_key = random.getrandbits(63) if seed is None else randomness.stream_key(seed, "layer")
+        self._own_key = random.getrandbits(63) if seed is None else streams.stream_key(seed, "layer")
 
     def _build_own_seeds(self):
-        self._own_calls = self.add_weight(
-            name="calls", shape=(), dtype=tf.int64, initializer="zeros", trainable=False)
+        self._own_calls = self.add_weight(name="calls", shape=(), dtype=tf.int64, initializer="zeros", trainable=False)
 
     def _seed_or_own(self, seed):
         if seed is not None:
@@ -48,8 +48,9 @@ class MeanFieldLayer(OwnSeeds):
     in tfp.layers; `kl()` computes the same number. Dividing it is the objective's business.
     """
 
-    def __init__(self, *args, mu_init=-3.0, sigma_init=0.1, loc_init="tfp", variational_bias=False,
-                 seed=None, **kwargs):
+    def __init__(
+        self, *args, mu_init=-3.0, sigma_init=0.1, loc_init="tfp", variational_bias=False, seed=None, **kwargs
+    ):
         """Builds the layer.
 
         Args:
@@ -62,12 +63,18 @@ class MeanFieldLayer(OwnSeeds):
           seed: int, the seed of calls that are given none; None takes one from Python's `random`.
           **kwargs: other arguments of the tfp layer; `kernel_posterior_fn` and the like override ours.
         """
-        self._settings = {"mu_init": mu_init, "sigma_init": sigma_init, "loc_init": loc_init,
-                          "variational_bias": variational_bias}
+        self._settings = {
+            "mu_init": mu_init,
+            "sigma_init": sigma_init,
+            "loc_init": loc_init,
+            "variational_bias": variational_bias,
+        }
         self._custom = sorted(name for name in kwargs if name.endswith("_fn"))
         posterior = (mu_init, sigma_init, loc_init)
-        ours = {"kernel_posterior_fn": posteriors.mean_field_normal(*posterior),
-                "kernel_prior_fn": posteriors.standard_normal_prior}
+        ours = {
+            "kernel_posterior_fn": posteriors.mean_field_normal(*posterior),
+            "kernel_prior_fn": posteriors.standard_normal_prior,
+        }
         if variational_bias:
             ours["bias_posterior_fn"] = posteriors.mean_field_normal(*posterior)
             ours["bias_prior_fn"] = posteriors.standard_normal_prior
@@ -80,8 +87,10 @@ class MeanFieldLayer(OwnSeeds):
         super().build(input_shape)
         kernel = self.kernel_posterior
         if not (isinstance(kernel, tfd.Independent) and isinstance(kernel.distribution, tfd.Normal)):
-            raise TypeError(f"{type(self).__name__} needs a kernel_posterior_fn that gives "
-                            f"tfd.Independent(tfd.Normal), got {kernel.name}")
+            raise TypeError(
+                f"{type(self).__name__} needs a kernel_posterior_fn that gives "
+                f"tfd.Independent(tfd.Normal), got {kernel.name}"
+            )
         self._build_own_seeds()
 
     def add_variable(self, *args, **kwargs):
@@ -106,10 +115,12 @@ class MeanFieldLayer(OwnSeeds):
         seed = self._seed_or_own(seed)
         inputs = tf.cast(inputs, self.compute_dtype)
         outputs = self._finish(self._sampled_outputs(inputs, seed), self._bias(seed))
-        self._apply_divergence(self.kernel_divergence_fn, self.kernel_posterior, self.kernel_prior,
-                               None, name="divergence_kernel")
-        self._apply_divergence(self.bias_divergence_fn, self.bias_posterior, self.bias_prior,
-                               None, name="divergence_bias")
+        self._apply_divergence(
+            self.kernel_divergence_fn, self.kernel_posterior, self.kernel_prior, None, name="divergence_kernel"
+        )
+        self._apply_divergence(
+            self.bias_divergence_fn, self.bias_posterior, self.bias_prior, None, name="divergence_bias"
+        )
         return outputs
 
     def draw(self, seed):
@@ -145,8 +156,9 @@ class MeanFieldLayer(OwnSeeds):
           ValueError: if the layer was built with posterior functions that are not ours.
         """
         if self._custom:
-            raise ValueError(f"{self.name} was built with its own {', '.join(self._custom)}; "
-                             "its weights cannot be drawn anew")
+            raise ValueError(
+                f"{self.name} was built with its own {', '.join(self._custom)}; its weights cannot be drawn anew"
+            )
         rho = posteriors.initializers.Normal(self._settings["mu_init"], self._settings["sigma_init"])
         loc = posteriors.loc_initializer(self._settings["loc_init"])
         zeros = posteriors.initializers.Zeros()
@@ -173,8 +185,7 @@ class MeanFieldLayer(OwnSeeds):
         if isinstance(distribution, tfd.Deterministic):
             return tf.convert_to_tensor(distribution.loc)
         scale = tf.convert_to_tensor(distribution.scale)
-        return distribution.loc + scale * randomness.normal(
-            scale.shape, randomness.fold_in(seed, BIAS))
+        return distribution.loc + scale * randomness.normal(scale.shape, randomness.fold_in(seed, BIAS))
 
     def _finish(self, outputs, bias):
         if bias is not None:

@@ -63,5 +63,9 @@ class MonteCarloDropout(OwnSeeds, tf_keras.layers.Layer):
         return tf.cast(kept, tf.float32) / (1.0 - self.rate)
 
     def get_config(self):
-        return {**super().get_config(), "rate": self.rate,
-                "sample_at_prediction": self.sample_at_prediction, "seed": self.seed}
+        return {
+            **super().get_config(),
+            "rate": self.rate,
+            "sample_at_prediction": self.sample_at_prediction,
+            "seed": self.seed,
+        }

@@ -47,8 +47,9 @@ class Convolution2DFlipout(_Flipout, tfp.layers.Convolution2DFlipout):
     """
 
     def _linear(self, inputs, kernel):
-        return tf.nn.conv2d(inputs, kernel, strides=self.strides, padding=self.padding.upper(),
-                            dilations=self.dilation_rate)
+        return tf.nn.conv2d(
+            inputs, kernel, strides=self.strides, padding=self.padding.upper(), dilations=self.dilation_rate
+        )
 
     def build(self, input_shape):
         if self.data_format != "channels_last":

@@ -20,8 +20,7 @@ class StatelessInitializer(tf_keras.initializers.Initializer):
     """
 
     def __call__(self, shape, dtype=None, **kwargs):
-        return tf.cast(self.values(shape, randomness.make_seed(random.getrandbits(63))),
-                       dtype or tf.float32)
+        return tf.cast(self.values(shape, randomness.make_seed(random.getrandbits(63))), dtype or tf.float32)
 
     def values(self, shape, seed):
         """The initial values, float32 of `shape`, for the int64 `[2]` tensor `seed`."""

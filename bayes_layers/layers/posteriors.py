@@ -46,11 +46,15 @@ def mean_field_normal(mu_init=-3.0, sigma_init=0.1, loc_init="tfp"):
 
     def posterior_fn(dtype, shape, name, trainable, add_variable_fn):
         loc = add_variable_fn(
-            name=name + "_loc", shape=shape, initializer=loc_initializer(loc_init), dtype=dtype,
-            trainable=trainable)
+            name=name + "_loc", shape=shape, initializer=loc_initializer(loc_init), dtype=dtype, trainable=trainable
+        )
         rho = add_variable_fn(
-            name=name + "_untransformed_scale", shape=shape,
-            initializer=initializers.Normal(mu_init, sigma_init), dtype=dtype, trainable=trainable)
+            name=name + "_untransformed_scale",
+            shape=shape,
+            initializer=initializers.Normal(mu_init, sigma_init),
+            dtype=dtype,
+            trainable=trainable,
+        )
         tiny = np.finfo(dtype.as_numpy_dtype).tiny
         scale = tfp.util.DeferredTensor(rho, lambda x: tiny + tf.nn.softplus(x))
         return tfd.Independent(tfd.Normal(loc=loc, scale=scale), reinterpreted_batch_ndims=len(shape))
@@ -64,7 +68,8 @@ def point_estimate(loc_init="tfp"):
     def posterior_fn(dtype, shape, name, trainable, add_variable_fn):
         initializer = initializers.Zeros() if loc_init == "glorot" else loc_initializer(loc_init)
         loc = add_variable_fn(
-            name=name + "_loc", shape=shape, initializer=initializer, dtype=dtype, trainable=trainable)
+            name=name + "_loc", shape=shape, initializer=initializer, dtype=dtype, trainable=trainable
+        )
         return tfd.Independent(tfd.Deterministic(loc=loc), reinterpreted_batch_ndims=len(shape))
 
     return posterior_fn
@@ -73,5 +78,6 @@ def point_estimate(loc_init="tfp"):
 def standard_normal_prior(dtype, shape, name, trainable, add_variable_fn):
     """The prior N(0, 1) for every weight, whatever the fan-in, as a `kernel_prior_fn`."""
     del name, trainable, add_variable_fn
-    return tfd.Independent(tfd.Normal(loc=tf.zeros(shape, dtype), scale=tf.ones([], dtype)),
-                           reinterpreted_batch_ndims=len(shape))
+    return tfd.Independent(
+        tfd.Normal(loc=tf.zeros(shape, dtype), scale=tf.ones([], dtype)), reinterpreted_batch_ndims=len(shape)
+    )

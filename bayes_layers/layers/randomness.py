@@ -1,7 +1,7 @@
 """Stateless randomness: every draw is a pure function of a key and of counters.
 
-A *key* is 64 bits hashed on the host from the run's seed, the name of a stream ("noise", "weights",
-"posterior", ...) and host counters such as the cycle. A *seed* is an int64 tensor `[2]` that holds
+A *key* is 64 bits hashed on the host from the run's seed, a stream's name and the cycle
+(`bayes_layers.streams`). A *seed* is an int64 tensor `[2]` that holds
 the key and a counter; `fold_in` extends the counter by a digit (the layer, then the use within the
 layer). Nothing depends on how many draws came before.
 
@@ -10,52 +10,11 @@ Floats are made here from the integer bits of Philox (Salmon et al. 2011), becau
 are Box-Muller's (1958): one logarithm and one root for two values.
 """
 
-import hashlib
 import math
 
-import numpy as np
 import tensorflow as tf
 
 DIGITS = 1024  # a counter is extended by digits of this base
-
-
-def stream_key(seed, stream, *counters):
-    """The key of a named stream.
-
-    Args:
-      seed: int, the run's seed.
-      stream: str, the stream's name.
-      *counters: ints, e.g. the cycle.
-
-    Returns:
-      int, 64 bits with sign.
-    """
-    text = repr((int(seed), str(stream), *map(int, counters))).encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True)
-
-
-def stream_generator(seed, stream, *counters):
-    """A NumPy generator for a named stream, for draws that the host makes."""
-    return np.random.Generator(np.random.Philox(key=stream_key(seed, stream, *counters) % 2**64))
-
-
-def hash_uniform(key, indices):
-    """A number in [0, 1) per data-set index that depends on nothing but the key and the index.
-
-    Args:
-      key: int from `stream_key`.
-      indices: integer array `[N]`.
-
-    Returns:
-      float64 array `[N]`; SplitMix64's finaliser (Steele, Lea & Flood 2014) of index and key.
-    """
-    with np.errstate(over="ignore"):
-        x = (np.asarray(indices).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        x = x ^ np.uint64(key % 2**64)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-        x = x ^ (x >> np.uint64(31))
-    return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def make_seed(key, counter=0):
@@ -86,8 +45,7 @@ def fold_in(seed, digit):
 
 def bits(shape, seed):
     """Uniform int32 bits of `shape`, equal with and without XLA."""
-    return tf.random.stateless_uniform(
-        shape, seed=seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+    return tf.random.stateless_uniform(shape, seed=seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
 
 
 def uniform(shape, seed):

@@ -11,8 +11,14 @@ from bayes_layers.layers import dropout, flipout, initializers, randomness
 
 CUSTOM_OBJECTS = {
     cls.__name__: cls
-    for cls in (flipout.DenseFlipout, flipout.Convolution2DFlipout, dropout.MonteCarloDropout,
-                initializers.Normal, initializers.GlorotUniform, initializers.Zeros)
+    for cls in (
+        flipout.DenseFlipout,
+        flipout.Convolution2DFlipout,
+        dropout.MonteCarloDropout,
+        initializers.Normal,
+        initializers.GlorotUniform,
+        initializers.Zeros,
+    )
 }
 
 
@@ -156,14 +162,14 @@ class Network(tf_keras.Model):
         """The network of `to_arrays`."""
         config = json.loads(str(arrays["network"]))
         layers = [
-            tf_keras.layers.deserialize({"class_name": entry["class"], "config": entry["config"]},
-                                        custom_objects=CUSTOM_OBJECTS)
+            tf_keras.layers.deserialize(
+                {"class_name": entry["class"], "config": entry["config"]}, custom_objects=CUSTOM_OBJECTS
+            )
             for entry in config["layers"]
         ]
         network = cls(layers, config["input_shape"], config["description"])
         prefix = "weight/"
-        network.assign_arrays({name[len(prefix):]: value for name, value in arrays.items()
-                               if name.startswith(prefix)})
+        network.assign_arrays({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
         return network
 
     def save(self, path):
@@ -186,7 +192,7 @@ def load_network(path):
       FileNotFoundError: if there is none.
     """
     try:
-        with np.load(path) as file:
+        with open(path, "rb") as opened, np.load(opened) as file:
             arrays = {name: file[name] for name in file.files}
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
         raise ValueError(f"{path} is not a saved network, or is damaged: {error}") from error
@@ -215,7 +221,9 @@ def _initial_values(layer, seed):
         kind = weight.name.split(":")[0].split("/")[-1]
         initializer = getattr(layer, f"{kind}_initializer", None)
         if not isinstance(initializer, initializers.StatelessInitializer):
-            raise ValueError(f"{layer.name}'s {kind} has no initialiser of bayes_layers.layers.initializers; "
-                             "it cannot be drawn anew from a seed")
+            raise ValueError(
+                f"{layer.name}'s {kind} has no initialiser of bayes_layers.layers.initializers; "
+                "it cannot be drawn anew from a seed"
+            )
         values.append(initializer.values(weight.shape, randomness.fold_in(seed, number)))
     return values

@@ -57,9 +57,12 @@ def reliability(confidence, correct, bins=BINS):
     for i in range(bins):
         inside = index == i
         count = int(inside.sum())
-        rows.append({
-            "bin": i, "count": count,
-            "confidence": float(np.mean(confidence[inside])) if count else float("nan"),
-            "accuracy": float(np.mean(correct[inside])) if count else float("nan"),
-        })
+        rows.append(
+            {
+                "bin": i,
+                "count": count,
+                "confidence": float(np.mean(confidence[inside])) if count else float("nan"),
+                "accuracy": float(np.mean(correct[inside])) if count else float("nan"),
+            }
+        )
     return rows

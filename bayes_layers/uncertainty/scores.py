@@ -64,8 +64,12 @@ def moments_of(probabilities, needs=("mean", "expected_entropy", "votes", "varia
 def empty_accumulators(needs, num_images, num_classes):
     """Accumulators of the moments in `needs` before the first sample; see `accumulate`."""
     table = tf.zeros([num_images, num_classes], tf.float64)
-    shapes = {"mean": {"sum": table}, "expected_entropy": {"entropy": table[:, 0]}, "votes": {"votes": table},
-              "variance": {"running_mean": table, "squares": table}}
+    shapes = {
+        "mean": {"sum": table},
+        "expected_entropy": {"entropy": table[:, 0]},
+        "votes": {"votes": table},
+        "variance": {"running_mean": table, "squares": table},
+    }
     return {key: value for name in needs for key, value in shapes[name].items()}
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayes_layers.layers.randomness import hash_uniform, stream_key
+from bayes_layers.streams import hash_uniform, stream_key
 
 
 def choose(scores, indices, count, seed, cycle):
@@ -70,6 +70,7 @@ def initial_indices(labels, count, balanced, seed):
     wanted = [(c, i // len(turn)) for i, c in enumerate(np.resize(turn, count))]
     for c, number in wanted:
         if number >= len(by_class[c]):
-            raise ValueError(f"{count} balanced initial images need more than the {len(by_class[c])} "
-                             f"images of class {c}")
+            raise ValueError(
+                f"{count} balanced initial images need more than the {len(by_class[c])} images of class {c}"
+            )
     return np.array([by_class[c][number] for c, number in wanted], np.int64)

@@ -7,8 +7,9 @@ from bayes_layers.config import NetworkSettings, PredictionSettings, TrainingSet
 from bayes_layers.inference.elbo import kl_weight
 from bayes_layers.inference.prediction import PosteriorPredictive, as_float
 from bayes_layers.inference.training import ElboTrainer
-from bayes_layers.layers.randomness import make_seed, stream_key
+from bayes_layers.layers.randomness import make_seed
 from bayes_layers.models.zeng import build_network
+from bayes_layers.streams import stream_key
 from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.active_learning.acquisition import choose, random_scores, random_subset
 from experiments.active_learning.pool import Pool
@@ -25,8 +26,20 @@ class ActiveLearner:
     once, when `fit`, `ask` or `predict` first needs it. All randomness follows from the seed and the cycle.
     """
 
-    def __init__(self, images, num_classes, *, acquisition="var_ratios", query_size=10, pool_subset=0, seed=0,
-                 jit_compile=False, capacity=0, network=None, **settings):
+    def __init__(
+        self,
+        images,
+        num_classes,
+        *,
+        acquisition="var_ratios",
+        query_size=10,
+        pool_subset=0,
+        seed=0,
+        jit_compile=False,
+        capacity=0,
+        network=None,
+        **settings,
+    ):
         """Builds the network and the functions that all cycles use.
 
         Args:
@@ -53,8 +66,12 @@ class ActiveLearner:
         self.seed, self.capacity = seed, capacity
         self.network = network or build_network(network_settings, np.shape(images)[1:], num_classes)
         self.trainer = ElboTrainer(
-            self.network, learning_rate=self._training.learning_rate, weight_decay=self._training.weight_decay,
-            batch_size=self._training.batch_size, jit_compile=jit_compile)
+            self.network,
+            learning_rate=self._training.learning_rate,
+            weight_decay=self._training.weight_decay,
+            batch_size=self._training.batch_size,
+            jit_compile=jit_compile,
+        )
         self.predictive = PosteriorPredictive(self.network, prediction.num_samples, prediction.sampling, jit_compile)
         self.pool = Pool(len(images))
         self.cycle = -1
@@ -81,7 +98,7 @@ class ActiveLearner:
           ValueError: if an image is unknown or labelled already, or a label is out of range.
         """
         labels = np.asarray(labels)
-        if len(labels) and not (0 <= labels.min() and labels.max() < self.network.num_classes):
+        if len(labels) and not (labels.min() >= 0 and labels.max() < self.network.num_classes):
             raise ValueError(f"labels are from 0 to {self.network.num_classes - 1}, got {labels.tolist()}")
         self.pool.add(indices, labels)
         self.cycle += 1
@@ -105,8 +122,15 @@ class ActiveLearner:
         if self.cycle == 0 or not self._training.warm_start:
             self.network.assign(self.network.initial_values(make_seed(stream_key(self.seed, "weights", self.cycle))))
         curve = self.trainer.fit(
-            as_float(self.images[self.labelled]), self.pool.labels, epochs=self._training.epochs,
-            kl_weight=self.kl_weight, seed=self.seed, cycle=self.cycle, capacity=self.capacity, progress=progress)
+            as_float(self.images[self.labelled]),
+            self.pool.labels,
+            epochs=self._training.epochs,
+            kl_weight=self.kl_weight,
+            seed=self.seed,
+            cycle=self.cycle,
+            capacity=self.capacity,
+            progress=progress,
+        )
         self.is_fitted = True
         return curve
 
@@ -125,7 +149,9 @@ class ActiveLearner:
         candidates = self.pool.unlabelled
         if self.pool_subset:
             candidates = random_subset(candidates, self.pool_subset, self.seed, self.cycle)
-        chosen, self.scores = choose(self._score(candidates, progress), candidates, self.query_size, self.seed, self.cycle)
+        chosen, self.scores = choose(
+            self._score(candidates, progress), candidates, self.query_size, self.seed, self.cycle
+        )
         return chosen
 
     def predict(self, images, progress=None):
@@ -138,8 +164,9 @@ class ActiveLearner:
         self.pool = Pool(len(self.images))
         self.pool.add(indices, labels)
         prefix = "weight/"
-        self.network.assign_arrays({name.removeprefix(prefix): value for name, value in network_arrays.items()
-                                    if name.startswith(prefix)})
+        self.network.assign_arrays(
+            {name.removeprefix(prefix): value for name, value in network_arrays.items() if name.startswith(prefix)}
+        )
         self.cycle, self.is_fitted = cycle, True
 
     def _score(self, candidates, progress):
@@ -167,8 +194,15 @@ def posterior_summary(network):
     for layer in network.bayesian_layers:
         sigma = layer.kernel_scale.numpy().astype(np.float64)
         ratio = np.abs(tf.convert_to_tensor(layer.kernel_loc).numpy().astype(np.float64)) / sigma
-        rows.append({"layer": layer.name, "sigma_mean": float(sigma.mean()), "sigma_std": float(sigma.std()),
-                     "snr_median": float(np.median(ratio)), "kl": float(layer.kl())})
+        rows.append(
+            {
+                "layer": layer.name,
+                "sigma_mean": float(sigma.mean()),
+                "sigma_std": float(sigma.std()),
+                "snr_median": float(np.median(ratio)),
+                "kl": float(layer.kl()),
+            }
+        )
     return rows
 
 

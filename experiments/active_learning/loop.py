@@ -3,15 +3,15 @@
 import contextlib
 import errno
 import os
-import pathlib
 import time
 
 import numpy as np
 
+from bayes_layers.settings import SettingError
 from bayes_layers.uncertainty.calibration import evaluate
 from experiments.active_learning.acquisition import initial_indices
 from experiments.active_learning.config import result_settings
-from experiments.errors import RecordError, UserError
+from experiments.errors import UserError
 from experiments.records import facts, figures, record, tables
 from experiments.records.checkpoint import State
 from experiments.records.load import load_run
@@ -33,11 +33,14 @@ def prepare_directory(config, dataset_name):
         path.mkdir(parents=True, exist_ok=True)
         writable = os.access(path, os.W_OK | os.X_OK)
     except OSError as error:
-        raise UserError(f"--output_dir={config.output_dir} cannot be used: {error.strerror} ({path}); "
-                        "give a directory that you can write to") from error
+        raise UserError(
+            f"--output_dir={config.output_dir} cannot be used: {error.strerror} ({path}); "
+            "give a directory that you can write to"
+        ) from error
     if not writable:
-        raise UserError(f"--output_dir={config.output_dir} cannot be written to ({path}); "
-                        "give a directory that you can write to")
+        raise UserError(
+            f"--output_dir={config.output_dir} cannot be written to ({path}); give a directory that you can write to"
+        )
     return path
 
 
@@ -90,16 +93,24 @@ def run(config, dataset, path, watch):
     Raises:
       UserError: for whatever a user can mend.
     """
-    check_budget(config, dataset)
     with RecordLock(path) as lock:
         settings = stored_settings(config, path, dataset.name)
         book = record.Record(path, lock)
-        state = book.open({
-            "settings": settings, "versions": facts.versions(), "git_commit": facts.git_commit(),
-            "device": facts.device(),
-            "dataset": {"name": dataset.name, "version": dataset.version, "train_images": len(dataset.train_images),
-                        "test_images": len(dataset.test_images), "sha256": dataset.fingerprint},
-        })
+        state = book.open(
+            {
+                "settings": settings,
+                "versions": facts.versions(),
+                "git_commit": facts.git_commit(),
+                "device": facts.device(),
+                "dataset": {
+                    "name": dataset.name,
+                    "version": dataset.version,
+                    "train_images": len(dataset.train_images),
+                    "test_images": len(dataset.test_images),
+                    "sha256": dataset.fingerprint,
+                },
+            }
+        )
         for change in book.changes:
             watch.warn(f"since this record was begun, {change}")
         _Cycles(config, settings, dataset, book, watch).run(state)
@@ -108,13 +119,14 @@ def run(config, dataset, path, watch):
     return finished
 
 
-def check_budget(config, dataset):
-    """Raises UserError if the data set cannot satisfy the settings."""
-    size = len(dataset.train_images)
-    for name in ("max_labels", "pool_subset"):
+def check_budget(config, dataset_name, size):
+    """Raises SettingError if a data set of `size` images is too small for the settings."""
+    for name in ("initial_labels", "max_labels"):
         if getattr(config, name) > size:
-            raise UserError(f"--{name}={getattr(config, name)} is not valid: {dataset.name} has {size} images "
-                            f"to learn from, so it takes at most {size}")
+            raise SettingError(
+                f"--{name}={getattr(config, name)} is not valid: {dataset_name} has {size} images "
+                f"to learn from, so it takes at most {size}"
+            )
 
 
 class _Cycles:
@@ -124,12 +136,32 @@ class _Cycles:
         from experiments.active_learning.learner import ActiveLearner
 
         self.config, self.dataset, self.book, self.watch = config, dataset, book, watch
-        names = ("arch", "mu_init", "sigma_init", "loc_init", "test_dropout", "epochs", "batch_size", "learning_rate",
-                 "weight_decay", "kl_scale", "warm_start", "num_samples", "sampling", "acquisition", "query_size",
-                 "pool_subset", "seed")
+        names = (
+            "arch",
+            "mu_init",
+            "sigma_init",
+            "loc_init",
+            "test_dropout",
+            "epochs",
+            "batch_size",
+            "learning_rate",
+            "weight_decay",
+            "kl_scale",
+            "warm_start",
+            "num_samples",
+            "sampling",
+            "acquisition",
+            "query_size",
+            "pool_subset",
+            "seed",
+        )
         self.learner = ActiveLearner(
-            dataset.train_images, dataset.num_classes, jit_compile=settings["jit_compile"] == "true",
-            capacity=config.max_labels, **{name: settings[name] for name in names})
+            dataset.train_images,
+            dataset.num_classes,
+            jit_compile=settings["jit_compile"] == "true",
+            capacity=config.max_labels,
+            **{name: settings[name] for name in names},
+        )
         self.rows = {name: [] for name in tables.COLUMNS}
         self.global_step = 0
 
@@ -151,8 +183,9 @@ class _Cycles:
 
     def _initial(self):
         try:
-            indices = initial_indices(self.dataset.train_labels, self.config.initial_labels,
-                                      self.config.balanced_init, self.config.seed)
+            indices = initial_indices(
+                self.dataset.train_labels, self.config.initial_labels, self.config.balanced_init, self.config.seed
+            )
         except ValueError as error:
             raise UserError(f"--initial_labels={self.config.initial_labels} is not valid: {error}") from error
         return self._picks(0, indices, [None] * len(indices))
@@ -182,9 +215,19 @@ class _Cycles:
             with _Timer() as timer:
                 tested = self._evaluate(cycle)
             test_time = timer.text
-        self.rows["metrics"].append(tables.row(
-            "metrics", cycle=cycle, labels=labels, **tested, train_nll=curve["nll"][-1], train_kl=curve["kl"][-1],
-            kl_weight=self.learner.kl_weight, train_seconds=train_time.text, test_seconds=test_time))
+        self.rows["metrics"].append(
+            tables.row(
+                "metrics",
+                cycle=cycle,
+                labels=labels,
+                **tested,
+                train_nll=curve["nll"][-1],
+                train_kl=curve["kl"][-1],
+                kl_weight=self.learner.kl_weight,
+                train_seconds=train_time.text,
+                test_seconds=test_time,
+            )
+        )
         self.rows["posterior"] += self._posterior_rows(cycle)
         pending = [] if is_last else self._ask()
         state = State(cycle, self.global_step, self.rows, self.learner.network.to_arrays(), pending, curve)
@@ -198,12 +241,15 @@ class _Cycles:
         try:
             return self.learner.fit(lambda done, total: self.watch.progress("training", done, total))
         except NonFiniteLossError as error:
-            raise UserError(f"cycle {cycle}: {error}; the committed cycles are kept. Try a smaller --learning_rate "
-                            f"(now {self.config.learning_rate:g}) or --mu_init") from error
+            raise UserError(
+                f"cycle {cycle}: {error}; the committed cycles are kept. Try a smaller --learning_rate "
+                f"(now {self.config.learning_rate:g}) or --mu_init"
+            ) from error
 
     def _evaluate(self, cycle):
-        mean = self.learner.predict(self.dataset.test_images,
-                                    lambda done, total: self.watch.progress("testing", done, total))
+        mean = self.learner.predict(
+            self.dataset.test_images, lambda done, total: self.watch.progress("testing", done, total)
+        )
         result = evaluate(mean, self.dataset.test_labels)
         self.rows["calibration"] += [tables.row("calibration", cycle=cycle, **bin_row) for bin_row in result["bins"]]
         return {f"test_{name}": result[name] for name in ("error", "nll", "brier", "ece")}
@@ -216,9 +262,17 @@ class _Cycles:
         return self._picks(self.learner.cycle + 1, indices, self.learner.scores)
 
     def _picks(self, cycle, indices, scores):
-        return [tables.row("acquisitions", cycle=cycle, rank=rank, index=int(index),
-                           label=int(self.dataset.train_labels[index]), score=score)
-                for rank, (index, score) in enumerate(zip(indices, scores, strict=True))]
+        return [
+            tables.row(
+                "acquisitions",
+                cycle=cycle,
+                rank=rank,
+                index=int(index),
+                label=int(self.dataset.train_labels[index]),
+                score=score,
+            )
+            for rank, (index, score) in enumerate(zip(indices, scores, strict=True))
+        ]
 
     def _posterior_rows(self, cycle):
         from experiments.active_learning.learner import posterior_summary
@@ -228,8 +282,12 @@ class _Cycles:
     def _acquired(self):
         indices = self.learner.labelled
         cycles = tables.column(self.rows["acquisitions"], "cycle", int)
-        return {"image": self.dataset.train_images[indices], "label": self.learner.pool.labels, "index": indices,
-                "cycle": np.array(cycles, np.int64)}
+        return {
+            "image": self.dataset.train_images[indices],
+            "label": self.learner.pool.labels,
+            "index": indices,
+            "cycle": np.array(cycles, np.int64),
+        }
 
     def _event_details(self, state):
         """The images that joined the training set in the state's cycle, and its steps per epoch."""

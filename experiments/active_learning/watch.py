@@ -33,8 +33,14 @@ class Watch:
         """A cycle begins."""
         if self._bar is None:
             self._first = cycle
-            self._bar = tqdm(total=self._config.last_cycle + 1, initial=cycle, file=self._stream, unit="cycle",
-                             dynamic_ncols=True, bar_format="{percentage:3.0f}%|{bar}| {desc}")
+            self._bar = tqdm(
+                total=self._config.last_cycle + 1,
+                initial=cycle,
+                file=self._stream,
+                unit="cycle",
+                dynamic_ncols=True,
+                bar_format="{percentage:3.0f}%|{bar}| {desc}",
+            )
         self._cycle, self._labels = cycle, labels
         self._began = time.monotonic()
         self._describe("training")
@@ -71,8 +77,9 @@ class Watch:
         if many[0] > few[0]:
             slope = min(per_step, max(0.0, (many[1] - few[1]) / (many[0] - few[0])))
             fixed = max(0.0, known[-1][1] - slope * known[-1][0])
-        return sum(fixed + slope * self._steps(cycle) for cycle in range(self._cycle, self._config.last_cycle + 1)
-                   ) - (time.monotonic() - self._began)
+        return sum(fixed + slope * self._steps(cycle) for cycle in range(self._cycle, self._config.last_cycle + 1)) - (
+            time.monotonic() - self._began
+        )
 
     def _describe(self, doing, refresh=True):
         self._shown = time.monotonic()
@@ -80,7 +87,9 @@ class Watch:
         left = self._seconds_left()
         left = "" if left is None else f" · {_duration(max(0.0, left))} left"
         self._bar.set_description_str(
-            f"cycle {self._cycle}/{self._config.last_cycle} · {self._labels} labels{error} · {doing}{left}", refresh=refresh)
+            f"cycle {self._cycle}/{self._config.last_cycle} · {self._labels} labels{error} · {doing}{left}",
+            refresh=refresh,
+        )
 
 
 def _duration(seconds):

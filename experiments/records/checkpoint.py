@@ -43,8 +43,7 @@ class State:
 
 def to_bytes(state):
     """A state as the bytes of an `.npz` file."""
-    record = {"cycle": state.cycle, "global_step": state.global_step, "tables": state.texts,
-              "pending": state.pending}
+    record = {"cycle": state.cycle, "global_step": state.global_step, "tables": state.texts, "pending": state.pending}
     curve = {f"curve/{name}": values for name, values in state.curve.items()}
     return files.npz_bytes({"record": np.array(json.dumps(record)), **curve, **state.network})
 
@@ -68,8 +67,10 @@ def from_bytes(data, what):
 
 def damaged(path, why):
     """The error for a damaged file of a record."""
-    return RecordError(f"{path} is damaged ({' '.join(str(why).split())[:150]}); nothing was changed: restore it from a "
-                       "copy, or move the record's directory away to start anew")
+    return RecordError(
+        f"{path} is damaged ({' '.join(str(why).split())[:150]}); nothing was changed: restore it from a "
+        "copy, or move the record's directory away to start anew"
+    )
 
 
 def write(directory, state):

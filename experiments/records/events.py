@@ -44,7 +44,8 @@ class EventWriter:
             for posterior in state.rows["posterior"]:
                 if posterior["cycle"] == row["cycle"]:
                     for column in tables.COLUMNS["posterior"][2:]:
-                        tf.summary.scalar(f"posterior/{posterior['layer']}/{column}", float(posterior[column]),
-                                          step=labels)
+                        tf.summary.scalar(
+                            f"posterior/{posterior['layer']}/{column}", float(posterior[column]), step=labels
+                        )
             tf.summary.image("acquired", np.asarray(images), step=labels, max_outputs=len(images))
         self._writer.flush()

@@ -29,8 +29,13 @@ def git_commit():
     try:
         if not (root / ".git").exists():
             return None
-        answer = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"], cwd=root,
-                                capture_output=True, text=True, timeout=20)
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
         return answer.stdout.strip() or None
     except (OSError, subprocess.SubprocessError):
         return None

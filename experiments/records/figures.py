@@ -22,8 +22,10 @@ def draw(run):
 
 def _title(run):
     settings = run.config["settings"]
-    return (f"{settings['arch']}, {settings['acquisition']}, mu_init = {settings['mu_init']:g} "
-            f"({run.config['dataset']['name']}, seed {settings['seed']})")
+    return (
+        f"{settings['arch']}, {settings['acquisition']}, mu_init = {settings['mu_init']:g} "
+        f"({run.config['dataset']['name']}, seed {settings['seed']})"
+    )
 
 
 def _learning_curve(run):
@@ -60,12 +62,18 @@ def _acquired(run, columns=20, most=400):
     canvas = np.full((rows * (height + 2), columns * (width + 2), *images.shape[3:]), 255, np.uint8)
     for i, image in enumerate(images):
         y, x = (i // columns) * (height + 2), (i % columns) * (width + 2)
-        canvas[y:y + height, x:x + width] = image
+        canvas[y : y + height, x : x + width] = image
     figure, axes = plt.subplots(figsize=(10, 0.9 + 0.5 * rows), layout="constrained")
     axes.imshow(canvas.squeeze(), cmap="gray", interpolation="nearest")
     for i, label in enumerate(labels):
-        axes.text((i % columns) * (width + 2) + 1, (i // columns) * (height + 2) + 1, str(label), color="orange",
-                  fontsize=6, va="top")
+        axes.text(
+            (i % columns) * (width + 2) + 1,
+            (i // columns) * (height + 2) + 1,
+            str(label),
+            color="orange",
+            fontsize=6,
+            va="top",
+        )
     axes.set_axis_off()
     shown = "" if len(run.acquired["image"]) <= most else f" (the first {most})"
     axes.set_title(f"Labelled images in order of acquisition{shown}: {_title(run)}", fontsize=9)

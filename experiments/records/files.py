@@ -43,10 +43,10 @@ def write_bytes(path, data):
     try:
         _step(path)
         with open(temporary, "wb") as file:
-            file.write(data[:len(data) // 2])
+            file.write(data[: len(data) // 2])
             file.flush()
             _step(path)
-            file.write(data[len(data) // 2:])
+            file.write(data[len(data) // 2 :])
             file.flush()
             _step(path)
             os.fsync(file.fileno())

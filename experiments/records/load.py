@@ -37,7 +37,7 @@ class Run:
     @functools.cached_property
     def acquired(self):
         """The labelled images: dict with `image` uint8 `[N, H, W, C]`, `label`, `index` and `cycle`."""
-        with np.load(self.path / record.ACQUIRED) as file:
+        with open(self.path / record.ACQUIRED, "rb") as opened, np.load(opened) as file:
             return {name: file[name] for name in file.files}
 
 
@@ -59,8 +59,9 @@ def load_run(path):
     state = record.inspect(path)
     if state is None:
         raise RecordError(f"{path} has no finished cycle yet")
-    columns = {name: {column: _array(rows, column) for column in tables.COLUMNS[name]}
-               for name, rows in state.rows.items()}
+    columns = {
+        name: {column: _array(rows, column) for column in tables.COLUMNS[name]} for name, rows in state.rows.items()
+    }
     return Run(path, record.read_config(path), np.array(record.acquired_order(state), np.int64), columns)
 
 

@@ -41,7 +41,8 @@ class RecordLock:
             if content is not None and not _is_stale(self.path, content):
                 raise RecordError(
                     f"the record {self.path.parent} is in use by process {content.get('pid')} on "
-                    f"{content.get('host')}; wait for it, stop it, or give another --seed or --output_dir")
+                    f"{content.get('host')}; wait for it, stop it, or give another --seed or --output_dir"
+                )
             self._remove_stale(content)
         self._thread = threading.Thread(target=self._keep_heartbeat, daemon=True)
         self._thread.start()
@@ -56,13 +57,21 @@ class RecordLock:
     def check(self):
         """Raises RecordError unless the lock is still ours; called before every commit."""
         if (_read(self.path) or {}).get("token") != self._token:
-            raise RecordError(f"the record {self.path.parent} was taken over by another process; "
-                              "this one stops without writing to it")
+            raise RecordError(
+                f"the record {self.path.parent} was taken over by another process; this one stops without writing to it"
+            )
 
     def _content(self):
         process = psutil.Process()
-        return json.dumps({"host": socket.gethostname(), "pid": process.pid, "started": process.create_time(),
-                           "heartbeat": time.time(), "token": self._token})
+        return json.dumps(
+            {
+                "host": socket.gethostname(),
+                "pid": process.pid,
+                "started": process.create_time(),
+                "heartbeat": time.time(),
+                "token": self._token,
+            }
+        )
 
     def _try_create(self):
         """Creates the lock with its content at once: a hard link of a finished file cannot be half there."""

@@ -27,11 +27,18 @@ def settings_part(config):
     name = ",".join(parts)
     if len(name) > LONGEST_NAME:
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-        name = f"{name[:LONGEST_NAME - 21].rsplit(',', 1)[0]},and={digest}"
+        name = f"{name[: LONGEST_NAME - 21].rsplit(',', 1)[0]},and={digest}"
     return name
 
 
 def record_path(config, dataset):
     """`<output_dir>/al_mnist/<dataset>/<arch>/<acquisition>/mu<mu_init>[,<setting>=<value>...]/seed<seed>`."""
-    return (pathlib.Path(config.output_dir) / "al_mnist" / dataset / config.arch / config.acquisition
-            / settings_part(config) / f"seed{config.seed}")
+    return (
+        pathlib.Path(config.output_dir)
+        / "al_mnist"
+        / dataset
+        / config.arch
+        / config.acquisition
+        / settings_part(config)
+        / f"seed{config.seed}"
+    )

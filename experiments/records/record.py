@@ -36,7 +36,7 @@ class Record:
         """Verifies what is there, or begins a new record.
 
         Args:
-          facts: the content for `config.json`; its `settings` must agree with the record's.
+          facts: the content for `config.json`; its `settings` and the data set's `sha256` must be the record's.
 
         Returns:
           The committed `State`, or None. Differences in versions, commit and device are appended to the record's
@@ -48,10 +48,15 @@ class Record:
         state = inspect(self.path, facts["settings"])
         known = read_config(self.path)
         self.changes = []
+        if known and known.get("dataset", {}).get("sha256") != facts["dataset"]["sha256"]:
+            raise RecordError(
+                f"{self.path} was made with other images than this {facts['dataset']['name']}; "
+                "give another --output_dir, or the --data_dir of that time"
+            )
         if known:
-            history = known.get("history", [])
+            history = list(known.get("history", []))
             self.changes = _differences(known, facts)
-            if self.changes:
+            if self.changes and (not history or history[-1]["changes"] != self.changes):
                 history.append({"from_cycle": state.cycle + 1 if state else 0, "changes": self.changes})
             origin = {key: known[key] for key in facts if key in known and key != "settings"}
             facts = {**facts, **origin, "history": history}
@@ -154,11 +159,15 @@ def _previous(directory, state):
 
 
 def _check_settings(path, known, settings):
-    differences = [f"{name}={known['settings'].get(name)} there, {value} here" for name, value in settings.items()
-                   if known["settings"].get(name) != value and name not in CHANGEABLE]
+    differences = [
+        f"{name}={known['settings'].get(name)} there, {value} here"
+        for name, value in settings.items()
+        if known["settings"].get(name) != value and name not in CHANGEABLE
+    ]
     if differences:
-        raise RecordError(f"{path} holds a run of another configuration ({'; '.join(differences)}); "
-                          "give another --output_dir")
+        raise RecordError(
+            f"{path} holds a run of another configuration ({'; '.join(differences)}); give another --output_dir"
+        )
 
 
 CHANGEABLE = ("max_labels", "test_every")
@@ -190,7 +199,7 @@ def _check_acquired(file, allowed):
 
 def _differences(known, facts):
     changes = []
-    for part in ("versions", "git_commit", "device", "dataset"):
+    for part in ("versions", "git_commit", "device"):
         before, now = known.get(part), facts.get(part)
         if before != now:
             changes.append(f"{part}: {before} -> {now}")

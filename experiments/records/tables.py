@@ -8,8 +8,20 @@ import csv
 import io
 
 COLUMNS = {
-    "metrics": ("cycle", "labels", "test_error", "test_nll", "test_brier", "test_ece", "train_nll", "train_kl",
-                "kl_weight", "train_seconds", "score_seconds", "test_seconds"),
+    "metrics": (
+        "cycle",
+        "labels",
+        "test_error",
+        "test_nll",
+        "test_brier",
+        "test_ece",
+        "train_nll",
+        "train_kl",
+        "kl_weight",
+        "train_seconds",
+        "score_seconds",
+        "test_seconds",
+    ),
     "acquisitions": ("cycle", "rank", "index", "label", "score"),
     "posterior": ("cycle", "layer", "sigma_mean", "sigma_std", "snr_median", "kl"),
     "calibration": ("cycle", "bin", "count", "confidence", "accuracy"),

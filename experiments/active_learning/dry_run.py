@@ -1,0 +1,64 @@
+"""What a run would do: settings, path, work and memory, without doing it."""
+
+import dataclasses
+
+from experiments import datasets
+from experiments.active_learning.config import GROUPS
+from experiments.active_learning.loop import stored_settings
+from experiments.records import record
+from experiments.records.checkpoint import read
+from experiments.records.paths import record_path, text_of
+
+
+def describe(config, dataset_name):
+    """A text with the resolved settings, the record's path, and the expected work and memory.
+
+    Args:
+      config: an `ActiveLearningConfig`.
+      dataset_name: "mnist" or "digits".
+
+    Returns:
+      str.
+    """
+    path = record_path(config, dataset_name)
+    resolved = stored_settings(config, path, dataset_name)
+    lines = ["settings"]
+    for group in GROUPS:
+        for field in dataclasses.fields(group):
+            value = resolved.get(field.name, getattr(config, field.name))
+            lines.append(f"  {field.name:<16}{text_of(value)}")
+    lines += ["record", f"  {path} ({_progress(config, path)})", "work", *_work(config, dataset_name)]
+    return "\n".join(lines)
+
+
+def _progress(config, path):
+    if record.read_config(path) is None:
+        return "does not exist yet"
+    state = read(path / "checkpoint")
+    done = state.cycle + 1 if state else 0
+    return f"{min(done, config.last_cycle + 1)} of {config.last_cycle + 1} cycles are done"
+
+
+def _work(config, dataset_name):
+    from bayes_layers.inference.prediction import PosteriorPredictive
+    from bayes_layers.models.zeng import build_network
+
+    train_size, test_size, classes = datasets.SIZES[dataset_name]
+    network = build_network(config, (28, 28, 1), classes)
+    predictive = PosteriorPredictive(network, config.num_samples, config.sampling)
+    scored = 0 if config.acquisition == "random" else (config.pool_subset or train_size - config.initial_labels)
+    tests = len({*range(0, config.last_cycle + 1, config.test_every), config.last_cycle})
+    weights = sum(int(weight.shape.num_elements()) for weight in network.trainable_weights)
+    megabytes = (
+        (784 * (train_size + test_size) + 4 * 4 * weights) / 2**20
+        + 700
+        + 4 * predictive.chunk_size * max(784, 3872 if network.split > 3 else 32 * 25 * 25 * 2) / 2**20
+    )
+    return [
+        f"  cycles          {config.last_cycle + 1}, from {config.initial_labels} to "
+        f"{config.labels_at(config.last_cycle)} labels",
+        f"  training        {config.training_steps():,} minibatch steps of a network with {weights:,} weights",
+        f"  scoring         {config.last_cycle} x {scored:,} images x {predictive.samples} samples",
+        f"  testing         {tests} x {test_size:,} images x {predictive.samples} samples",
+        f"  memory          about {megabytes / 1024:.1f} GiB, of which 0.7 GiB is TensorFlow itself",
+    ]

@@ -1,0 +1,48 @@
+"""Installation: `python -m pip install .`, or `-e '.[test]'` to work on it."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "bayes_layers" / "__init__.py").read_text()).group(1)
+
+setup(
+    name="bayes-layers",
+    version=VERSION,
+    description="Bayesian layers in TensorFlow Probability, and deep Bayesian active learning with them",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["bayes_layers*", "experiments*", "flags*"]),
+    python_requires=">=3.10,<3.13",
+    install_requires=[
+        "absl-py>=2.1",
+        "importlib_resources",  # tensorflow-datasets imports it without declaring it
+        "matplotlib>=3.7",
+        "numpy>=1.26",
+        "psutil>=5.9",
+        "scikit-learn>=1.3",
+        "scipy>=1.11",
+        "tensorboard>=2.18,<2.22",
+        "tensorflow>=2.18,<2.22",
+        "tensorflow-datasets>=4.9.4",
+        "tensorflow-probability>=0.25,<0.26",
+        "tf_keras>=2.18,<2.22",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "test": ["pytest>=8", "ruff>=0.6"],
+        "notebooks": ["jupyter>=1", "nbclient>=0.9", "ipykernel"],
+        "cluster": ["ray>=2.9"],
+        "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

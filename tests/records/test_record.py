@@ -1,0 +1,169 @@
+"""Records: killed, full, damaged, locked, foreign."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from experiments.errors import RecordError
+from experiments.records import checkpoint, files, record, tables
+from experiments.records.lock import RecordLock
+from experiments.records.record import Record
+from tests.conftest import ROOT, content
+from tests.records import commit_loop
+
+LAST_CYCLE = 2
+
+
+def commit_in_a_process(directory, fault="", last_cycle=LAST_CYCLE):
+    command = [sys.executable, "-m", "tests.records.commit_loop", str(directory), str(last_cycle)]
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, files.FAULT_VARIABLE: fault}, capture_output=True, text=True, timeout=60
+    )
+
+
+def whole_content(path):
+    return {**content(path), **{p.name: p.read_bytes() for p in (path / "checkpoint").iterdir()}}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    path = tmp_path_factory.mktemp("uninterrupted") / "record"
+    assert commit_in_a_process(path).returncode == 0
+    return path
+
+
+def test_a_kill_at_every_write_sync_and_rename_loses_nothing(uninterrupted, tmp_path):
+    """Each number is one step on disk: open, half a write, sync, rename, sync of the directory, removal."""
+    kills = 0
+    for step in range(1, 1000):
+        path = tmp_path / str(step)
+        killed = commit_in_a_process(path, f"kill:{step}")
+        if killed.returncode == 0:
+            break
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        kills += 1
+        again = commit_in_a_process(path)
+        assert again.returncode == 0, (step, again.stderr)
+        assert whole_content(path) == whole_content(uninterrupted), step
+        shutil.rmtree(path)
+    assert kills > 30 * LAST_CYCLE
+
+
+@pytest.mark.parametrize("step", [1, 7, 20, 40, 41, 42, 43, 60])
+def test_a_full_disk_loses_nothing(uninterrupted, tmp_path, step):
+    path = tmp_path / "record"
+    full = commit_in_a_process(path, f"enospc:{step}")
+    assert full.returncode == 1 and "No space left on device" in full.stderr
+    assert not list(path.rglob(".*.tmp"))
+    assert commit_in_a_process(path).returncode == 0
+    assert whole_content(path) == whole_content(uninterrupted)
+
+
+def test_a_longer_run_goes_on(uninterrupted, tmp_path):
+    path = tmp_path / "record"
+    assert commit_in_a_process(path, last_cycle=1).returncode == 0
+    assert commit_in_a_process(path).returncode == 0
+    assert whole_content(path) == whole_content(uninterrupted)
+
+
+def damage(path, how):
+    kind, name = how.split(" ")
+    file = path / name
+    if kind == "truncate":
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    elif kind == "empty":
+        file.write_bytes(b"")
+    elif kind == "remove":
+        file.unlink()
+    elif kind == "flip":
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        file.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [f"truncate {name}.csv" for name in tables.COLUMNS]
+    + [f"flip {name}.csv" for name in tables.COLUMNS]
+    + [
+        f"{kind} {name}"
+        for kind in ("truncate", "empty")
+        for name in ("acquired.npz", "checkpoint/000002.npz", "checkpoint/latest", "config.json", "metrics.csv")
+    ]
+    + ["remove checkpoint/latest", "remove checkpoint/000002.npz", "remove config.json", "flip checkpoint/000002.npz"],
+)
+def test_damage_is_named_and_nothing_is_changed(uninterrupted, tmp_path, how):
+    path = tmp_path / "record"
+    shutil.copytree(uninterrupted, path)
+    damage(path, how)
+    before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file()}
+    again = commit_in_a_process(path, last_cycle=5)
+    assert again.returncode == 1
+    last_line = again.stderr.strip().splitlines()[-1]
+    assert "RecordError" in last_line and how.split("/")[-1].split(" ")[-1] in last_line and "damaged" in last_line
+    assert {p: p.read_bytes() for p in path.rglob("*") if p.is_file()} == before
+
+
+def test_another_configuration_or_data_set_is_refused(uninterrupted, tmp_path):
+    path = tmp_path / "record"
+    shutil.copytree(uninterrupted, path)
+    with RecordLock(path) as lock:
+        facts = {"versions": {}, "git_commit": None, "device": "a test", "dataset": {"sha256": "0"}}
+        with pytest.raises(RecordError, match="another configuration \\(arch=BNN there, CNN here\\)"):
+            Record(path, lock).open({**facts, "settings": {"arch": "CNN"}})
+        with pytest.raises(RecordError, match="other images"):
+            Record(path, lock).open({**facts, "settings": {"arch": "BNN"}, "dataset": {"sha256": "1", "name": "mnist"}})
+
+
+def test_changed_versions_are_appended_not_refused(uninterrupted, tmp_path):
+    path = tmp_path / "record"
+    shutil.copytree(uninterrupted, path)
+    facts = {"settings": {"arch": "BNN", "max_labels": 4}, "versions": {"tensorflow": "9"}, "git_commit": None,
+             "device": "a test", "dataset": {"sha256": "0"}}  # fmt: skip
+    with RecordLock(path) as lock:
+        book = Record(path, lock)
+        book.open(facts)
+    assert book.changes == ["versions: {} -> {'tensorflow': '9'}"]
+    config = json.loads((path / "config.json").read_text())
+    assert config["versions"] == {} and config["history"] == [{"from_cycle": 3, "changes": book.changes}]
+
+
+def test_rows_survive_the_text_and_back():
+    rows = [
+        tables.row("metrics", cycle=0, labels=20, test_error=0.1 + 0.2, train_nll=float("nan"), train_seconds="1.250")
+    ]
+    text = tables.to_text("metrics", rows)
+    assert tables.from_text("metrics", text) == rows
+    assert text.splitlines()[0] == (
+        "cycle,labels,test_error,test_nll,test_brier,test_ece,train_nll,train_kl,kl_weight,train_seconds,score_seconds,"
+        "test_seconds"
+    )
+    assert text.splitlines()[1] == "0,20,0.30000000000000004,,,,,,,1.250,,"
+    assert tables.column(rows, "test_nll") == [None]
+    with pytest.raises(KeyError):
+        tables.row("metrics", error=1)
+    for bad in ("cycle,labels\n", text + "1,2\n"):
+        with pytest.raises(ValueError):
+            tables.from_text("metrics", bad)
+
+
+def test_equal_arrays_give_equal_bytes():
+    first = files.npz_bytes({"a": np.arange(3)})
+    time.sleep(2.1)  # zip files have a time stamp of two seconds' precision
+    assert files.npz_bytes({"a": np.arange(3)}) == first
+
+
+def test_inspect_reads_without_writing(uninterrupted):
+    before = whole_content(uninterrupted)
+    state = record.inspect(uninterrupted)
+    assert state.cycle == LAST_CYCLE and record.acquired_order(state) == list(range(6))
+    assert whole_content(uninterrupted) == before
+    assert checkpoint.numbered_files(uninterrupted / "checkpoint")[0].name == "000002.npz"
+    assert commit_loop.acquired(state.rows)["index"].tolist() == list(range(6))
