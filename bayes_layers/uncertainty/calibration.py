@@ -33,7 +33,7 @@ def evaluate(probabilities, labels, bins=BINS):
     rows = reliability(p.max(axis=1), correct, bins)
     gaps = [row["count"] * abs(row["accuracy"] - row["confidence"]) for row in rows if row["count"]]
     return {
-        "error": float(1.0 - correct.mean()),
+        "error": float(np.mean(~correct)),
         "nll": float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()),
         "brier": float(((p - np.eye(p.shape[1])[labels]) ** 2).sum(axis=1).mean()),
         "ece": float(sum(gaps) / len(p)),
