@@ -125,7 +125,7 @@ def test_tensorboard_events(finished):
     # batches of 16: one step per epoch with 10 and 15 labels, two with 20
     assert steps == [1, 2, 3, 4, 6, 8]
     assert [event.step for event in events.Tensors("by_labels/test_error")] == [10, 15, 20]
-    assert {"elbo/nll", "elbo/kl", "posterior/Dense2/sigma_mean", "posterior/Dense1/snr_median", "acquired"} <= set(
+    assert {"elbo/nll", "elbo/kl", "posterior/Dense2/sigma_mean", "posterior/Dense1/snr_median", "images/acquired"} <= set(
         events.Tags()["tensors"]
     )
 

@@ -47,5 +47,6 @@ class EventWriter:
                         tf.summary.scalar(
                             f"posterior/{posterior['layer']}/{column}", float(posterior[column]), step=labels
                         )
-            tf.summary.image("acquired", np.asarray(images), step=labels, max_outputs=len(images))
+            strip = np.concatenate(np.asarray(images), axis=1)  # side by side, best first: one card, not ten
+            tf.summary.image("images/acquired", strip[None], step=labels)
         self._writer.flush()
