@@ -40,7 +40,7 @@ def work(config):
     """
     from experiments.active_learning.loop import check_budget, completed, prepare_directory, run
 
-    dataset_name = datasets.resolve(config.dataset, config.data_dir)
+    dataset_name = datasets.resolve(config.dataset, config.data_dir, download=not config.dry_run)
     check_budget(config, dataset_name, datasets.SIZES[dataset_name][0])
     if config.dry_run:
         entry.start_tensorflow()
@@ -57,23 +57,17 @@ def work(config):
         return
     print(f"record: {path}", file=sys.stderr, flush=True)
     entry.start_tensorflow()
-    dataset = datasets.load(dataset_name, config.data_dir)
-
     from experiments.active_learning.watch import Watch
 
     watch = Watch(config)
     try:
-        finished = run(config, dataset, path, watch)
+        finished = run(config, lambda: datasets.load(dataset_name, config.data_dir), path, watch)
     finally:
         watch.close()
     _finish("done", finished)
 
 
 def _finish(word, finished):
-    from experiments.records.figures import draw
-
-    if not all((finished.path / name).exists() for name in ("learning_curve.png", "acquired.png")):
-        draw(finished)
     metrics = finished.tables["metrics"]
     settings = finished.config["settings"]
     print(

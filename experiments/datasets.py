@@ -38,12 +38,13 @@ class Dataset:
         return digest.hexdigest()
 
 
-def resolve(name, data_dir=""):
+def resolve(name, data_dir="", download=True):
     """Decides what `--dataset=auto` is: mnist where it can be had, else digits, with a loud warning.
 
     Args:
       name: auto, mnist or digits.
       data_dir: TFDS's directory, or empty for its default.
+      download: whether to download MNIST for auto, where it is not prepared but a network answers.
 
     Returns:
       "mnist" or "digits".
@@ -55,19 +56,27 @@ def resolve(name, data_dir=""):
         raise DataError(f"--data_dir={data_dir} is not a directory; give one that TFDS uses, or leave it out")
     if name != "auto":
         return name
-    if _prepared("mnist", data_dir) or _can_connect():
+    if _prepared("mnist", data_dir):
         return "mnist"
-    _warn_about_digits("MNIST is neither prepared here nor can it be downloaded (no network)")
+    why = "MNIST is neither prepared here nor can it be downloaded (no network)"
+    if _can_connect():
+        if not download:
+            return "mnist"
+        try:
+            load("mnist", data_dir)
+            return "mnist"
+        except DataError as error:
+            why = str(error)
+    _warn_about_digits(why)
     return "digits"
 
 
-def load(name, data_dir="", fall_back=False):
+def load(name, data_dir=""):
     """Loads a data set.
 
     Args:
       name: mnist or digits.
       data_dir: TFDS's directory, or empty for its default.
-      fall_back: whether to take the digits, with a warning, if MNIST cannot be had.
 
     Returns:
       A `Dataset`.
@@ -75,15 +84,7 @@ def load(name, data_dir="", fall_back=False):
     Raises:
       DataError: if it cannot be had; the message says what to do.
     """
-    if name == "digits":
-        return _load_digits()
-    try:
-        return _load_mnist(data_dir)
-    except DataError as error:
-        if not fall_back:
-            raise
-        _warn_about_digits(str(error))
-        return _load_digits()
+    return _load_digits() if name == "digits" else _load_mnist(data_dir)
 
 
 def tfds_dir(data_dir=""):

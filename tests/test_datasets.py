@@ -36,6 +36,17 @@ def test_without_data_and_network_auto_takes_the_digits_with_a_loud_warning(offl
     assert "WARNING" in warning and "DIGITS" in warning and "not comparable" in warning
 
 
+def test_a_download_that_fails_makes_auto_take_the_digits(tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise DataError("the server answers with nonsense")
+
+    monkeypatch.setattr(datasets, "_can_connect", lambda: True)
+    monkeypatch.setattr(datasets, "_load_mnist", fail)
+    assert datasets.resolve("auto", str(tmp_path)) == "digits"
+    assert "nonsense" in capsys.readouterr().err
+    assert datasets.resolve("auto", str(tmp_path), download=False) == "mnist"
+
+
 def test_without_data_and_network_mnist_is_one_clear_error(offline, tmp_path):
     with pytest.raises(DataError, match=r"no network.*--data_dir.*--dataset=digits"):
         datasets.load("mnist", str(tmp_path))

@@ -45,7 +45,7 @@ def prepare_directory(config, dataset_name):
 
 
 def completed(config, path):
-    """The committed state of a record that needs no more work for this config, else None.
+    """The committed state of a record for which this config needs nothing written, else None.
 
     Raises:
       RecordError: if the record is damaged or of another configuration.
@@ -54,7 +54,8 @@ def completed(config, path):
         return None
     settings = stored_settings(config, path)
     state = record.inspect(path, settings)
-    return state if state and state.cycle >= config.last_cycle else None
+    is_done = state and state.cycle >= config.last_cycle and record.is_published(path, state)
+    return state if is_done else None
 
 
 def stored_settings(config, path=None, dataset=None):
@@ -78,12 +79,12 @@ def _resolve_jit():
     return "true" if tf.config.list_physical_devices("GPU") else "false"
 
 
-def run(config, dataset, path, watch):
+def run(config, load_dataset, path, watch):
     """Runs, or continues, an active-learning run.
 
     Args:
       config: an `ActiveLearningConfig`.
-      dataset: the `Dataset`.
+      load_dataset: called without arguments for the `Dataset`, once the record is ours.
       path: the record's directory (`prepare_directory`).
       watch: a `Watch` (`experiments.active_learning.watch`), told of all progress.
 
@@ -94,6 +95,7 @@ def run(config, dataset, path, watch):
       UserError: for whatever a user can mend.
     """
     with RecordLock(path) as lock:
+        dataset = load_dataset()
         settings = stored_settings(config, path, dataset.name)
         book = record.Record(path, lock)
         state = book.open(
@@ -175,6 +177,8 @@ class _Cycles:
                 events.write(state, *self._event_details(state))
             else:
                 pending = self._initial()
+            if self.learner.cycle < self.config.last_cycle:
+                self.book.remove_pictures()
             while self.learner.cycle < self.config.last_cycle:
                 if not pending:  # a finished run that goes on: the last cycle was not followed by an acquisition
                     pending = self._ask()

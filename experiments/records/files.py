@@ -84,9 +84,14 @@ def remove(path):
     pathlib.Path(path).unlink(missing_ok=True)
 
 
+def temporaries(directory):
+    """What a killed process left half-written."""
+    return list(pathlib.Path(directory).glob(f".*{_TEMPORARY}"))
+
+
 def remove_temporaries(directory):
-    """Removes what a killed process left half-written."""
-    for path in pathlib.Path(directory).glob(f".*{_TEMPORARY}"):
+    """Removes what a killed process left half-written; only for the holder of the record's lock."""
+    for path in temporaries(directory):
         path.unlink(missing_ok=True)
 
 

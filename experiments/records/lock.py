@@ -87,7 +87,7 @@ class RecordLock:
 
     def _remove_stale(self, content):
         """Moves a stale lock away; puts it back if it turns out to be another, live one."""
-        aside = self.path.with_name(f".lock-{self._token}.stale")
+        aside = self.path.with_name(f".lock-{self._token}.stale.tmp")
         try:
             os.rename(self.path, aside)
         except FileNotFoundError:

@@ -16,6 +16,7 @@ from experiments.records import checkpoint, files, tables
 from experiments.records.checkpoint import damaged
 
 ACQUIRED = "acquired.npz"
+PICTURES = ("learning_curve.png", "acquired.png")
 
 
 class Record:
@@ -76,6 +77,11 @@ class Record:
         self._write_if_new(ACQUIRED, files.npz_bytes(acquired))
         checkpoint.remove_others(self._checkpoints, state.cycle)
 
+    def remove_pictures(self):
+        """Removes the pictures of a shorter run, so that pictures always show a finished one."""
+        for name in PICTURES:
+            files.remove(self.path / name)
+
     def commit(self, state, acquired):
         """Commits a cycle.
 
@@ -128,6 +134,20 @@ def inspect(path, settings=None):
         _check_table(path / f"{name}.csv", [other.texts[name] for other in allowed])
     _check_acquired(path / ACQUIRED, [acquired_order(other) for other in allowed])
     return state
+
+
+def is_published(path, state):
+    """Whether everything outside of `checkpoint/` is there and is what `state` says, with nothing half-written."""
+    path = pathlib.Path(path)
+    folder = path / "checkpoint"
+    expected = {f"{name}.csv": text for name, text in state.texts.items()}
+    return (
+        all((path / name).exists() and (path / name).read_text() == text for name, text in expected.items())
+        and all((path / name).exists() for name in (ACQUIRED, *PICTURES))
+        and acquired_in(path / ACQUIRED) == acquired_order(state)
+        and len(checkpoint.numbered_files(folder)) == 1
+        and not files.temporaries(path) + files.temporaries(folder)
+    )
 
 
 def read_config(path):
@@ -185,16 +205,19 @@ def _check_table(file, allowed):
 
 
 def _check_acquired(file, allowed):
-    if not file.exists():
-        return
+    if file.exists() and acquired_in(file) not in allowed:
+        raise damaged(file, "it holds other images than the table of acquisitions")
+
+
+def acquired_in(file):
+    """The data-set indices of the images in an `acquired.npz`; RecordError if it is damaged."""
     try:
         with np.load(io.BytesIO(file.read_bytes())) as arrays:
             order = arrays["index"].tolist()
             arrays["image"], arrays["label"]
+            return order
     except Exception as error:  # a damaged zip file fails in many ways
         raise damaged(file, error) from error
-    if order not in allowed:
-        raise damaged(file, "it holds other images than the table of acquisitions")
 
 
 def _differences(known, facts):
