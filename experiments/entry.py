@@ -65,10 +65,7 @@ def _guarded(work, config):
             raise
         advice = "nothing that was committed is lost; mend this and run the same command again"
         place = f" ({error.filename})" if error.filename else ""
-        return _fail(
-            f"cannot write the record under --output_dir={config.output_dir}: {error.strerror}{place}; {advice}",
-            EXIT_FAILED,
-        )
+        return _fail(f"cannot write: {error.strerror}{place}; {advice}", EXIT_FAILED)
     finally:
         signal.signal(signal.SIGTERM, previous)
 

@@ -5,9 +5,11 @@ one full pass over the pool per Monte-Carlo sample. `experiments.benchmark` time
 
 Command: python -m experiments.naive --arch=BNN-2 --max_labels=30 --data_dir=DIRECTORY
 prints one JSON line per cycle with its seconds, and one with the total. Data: MNIST through TFDS.
+With `--serve` it instead answers the benchmark's requests, one JSON line each, on made-up images.
 """
 
 import json
+import sys
 import time
 
 import numpy as np
@@ -39,6 +41,7 @@ def define_flags():
     flags.DEFINE_integer("max_labels", 30, "Labels at the end, from 20 in steps of 10.")
     flags.DEFINE_string("data_dir", None, "TFDS directory.")
     flags.DEFINE_integer("seed", 0, "Random seed.")
+    flags.DEFINE_bool("serve", False, "Answer timing requests from standard input.")
 
 
 class AlwaysDropout(tf_keras.layers.Dropout):
@@ -99,8 +102,56 @@ def mean_probabilities(model, images, samples, batch_size=1000):
     return total / samples
 
 
+def train_step_seconds(arch, steps):
+    """Seconds per minibatch of 64: one compiled function per batch."""
+    model, optimizer = make_model(arch, 1000), tf_keras.optimizers.Adam(learning_rate=0.001)
+    images, labels = tf.random.uniform([64, 28, 28, 1]), tf.random.uniform([64], maxval=10, dtype=tf.int32)
+
+    @tf.function
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            nll = tf_keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+            loss = tf.reduce_mean(nll) + sum(model.losses)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    for _ in range(3):
+        step(images, labels).numpy()
+    start = time.perf_counter()
+    for _ in range(steps):
+        loss = step(images, labels)
+    loss.numpy()
+    return (time.perf_counter() - start) / steps
+
+
+def pass_seconds(arch, images):
+    """Seconds of one pass over so many images in batches of 1,000: one sample."""
+    model = make_model(arch, 1000)
+    predict = tf.function(lambda batch: tf.nn.softmax(model(batch, training=False)))
+    batch = tf.random.uniform([1000, 28, 28, 1])
+    predict(batch).numpy()
+    start = time.perf_counter()
+    for _ in range(images // 1000):
+        predict(batch).numpy()
+    return time.perf_counter() - start
+
+
+def serve():
+    """Answers requests `{"work": "train_step" or "pass", "arch": ..., "count": ...}` with `{"seconds": ...}`."""
+    works = {"train_step": train_step_seconds, "pass": pass_seconds}
+    for line in sys.stdin:
+        request = json.loads(line)
+        seconds = works[request["work"]](request["arch"], request["count"])
+        print(json.dumps({"seconds": seconds}), flush=True)
+
+
 def main(_):
-    """Runs active learning with variation ratios."""
+    """Runs active learning with variation ratios, or serves."""
+    if FLAGS.serve:
+        serve()
+        return
     tf_keras.utils.set_random_seed(FLAGS.seed)
     arrays = {}
     for split in ("train", "test"):

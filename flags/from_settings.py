@@ -69,7 +69,8 @@ def config_from(config_class, values, presets):
     given = {
         field.name: values[field.name].value for field in dataclasses.fields(config_class) if values[field.name].present
     }
-    return config_class().replace(**{**presets.get(values.preset, {}), **given})
+    preset = presets.get(values.preset, {}) if presets else {}
+    return config_class().replace(**{**preset, **given})
 
 
 def parse(values, argv):
@@ -114,6 +115,7 @@ def _one_line(error, values):
 def help_text(description, groups, presets=(), width=100):
     """The text of `--help`: flags by group, with default and valid values."""
     lines = [description.strip(), ""]
+    has_results = any(field.metadata["result"] for group in groups for field in dataclasses.fields(group))
     if presets:
         lines += [
             "Presets",
@@ -125,7 +127,7 @@ def help_text(description, groups, presets=(), width=100):
         for field in dataclasses.fields(group):
             default = str(field.default).lower() if isinstance(field.default, bool) else field.default
             lines.append(f"  --{field.name}={default}")
-            note = "" if field.metadata["result"] else " (Does not change results.)"
+            note = " (Does not change results.)" if has_results and not field.metadata["result"] else ""
             text = f"{field.metadata['help']} Takes {valid_values(field)}.{note}"
             lines += textwrap.wrap(
                 text, width, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False

@@ -207,12 +207,13 @@ def test_killed_at_any_time(seconds, tmp_path):
 
 
 def test_ctrl_c_stops_cleanly_and_resumes(tmp_path):
-    command = [sys.executable, "-m", "experiments.al_mnist", f"--output_dir={tmp_path}", *TINY, "--max_labels=200"]
+    long = ("--max_labels=1200", "--epochs=30")
+    command = [sys.executable, "-m", "experiments.al_mnist", f"--output_dir={tmp_path}", *TINY, *long]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list(tmp_path.rglob("metrics.csv")):
         time.sleep(0.1)
         assert process.poll() is None
-    other = in_a_process(tmp_path, *TINY, "--max_labels=200")
+    other = in_a_process(tmp_path, *TINY, *long)
     assert other.returncode == 1 and f"in use by process {process.pid}" in other.stderr
     assert other.stderr.strip().splitlines()[-1].startswith("error: ")
     process.send_signal(signal.SIGINT)
@@ -221,7 +222,7 @@ def test_ctrl_c_stops_cleanly_and_resumes(tmp_path):
     record = the_record(tmp_path)
     assert not (record / "lock").exists()
     done = len(rows(record, "metrics"))
-    assert main(tmp_path, f"--max_labels={10 + 5 * done}") == 0
+    assert main(tmp_path, "--epochs=30", f"--max_labels={10 + 5 * done}") == 0
     assert len(rows(record, "metrics")) == done + 1
 
 
