@@ -16,7 +16,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["bayes_layers*", "experiments*", "flags*"]),
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.10",
     install_requires=[
         "absl-py>=2.1",
         "importlib_resources",  # tensorflow-datasets imports it without declaring it
@@ -25,18 +25,18 @@ setup(
         "psutil>=5.9",
         "scikit-learn>=1.3",
         "scipy>=1.11",
-        "tensorboard>=2.18,<2.22",
-        "tensorflow>=2.18,<2.22",
+        "tensorboard>=2.21,<2.22",
+        "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.4",
         "tensorflow-probability>=0.25,<0.26",
-        "tf_keras>=2.18,<2.22",
+        "tf_keras>=2.21,<2.22",
         "tqdm>=4.60",
     ],
     extras_require={
         "test": ["pytest>=8", "ruff>=0.6"],
         "notebooks": ["jupyter>=1", "nbclient>=0.9", "ipykernel"],
         "cluster": ["ray>=2.9"],
-        "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     },
     classifiers=[
         "License :: OSI Approved :: Apache Software License",

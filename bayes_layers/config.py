@@ -43,17 +43,21 @@ class NetworkSettings(Settings):
 class TrainingSettings(Settings):
     """Training"""
 
-    epochs: int = setting(200, "Passes over the labelled images in each cycle.", minimum=1)
-    batch_size: int = setting(64, "Images in a minibatch.", minimum=1)
-    learning_rate: float = setting(0.001, "Adam's learning rate.", above=0)
+    epochs: int = setting(200, "Passes over the labelled images in each cycle.", minimum=1, maximum=100_000)
+    batch_size: int = setting(64, "Images in a minibatch.", minimum=1, maximum=10_000)
+    learning_rate: float = setting(0.001, "Adam's learning rate.", above=0, maximum=1e30)
     weight_decay: float = setting(
-        0.0, "Adds weight_decay x the sum of squared kernel weights of the deterministic layers to the loss.", minimum=0
+        0.0,
+        "Adds weight_decay x the sum of squared kernel weights of the deterministic layers to the loss.",
+        minimum=0,
+        maximum=1e30,
     )
     kl_scale: str = setting(
         "labels",
         "Divisor of the KL: labels (the labelled images; the true ELBO), dataset (all images "
         "of the training set, as an old TFP example does), or a number.",
-        above=0,
+        minimum=1e-6,
+        maximum=1e30,
         or_words=("labels", "dataset"),
     )
     warm_start: bool = setting(False, "Keep the weights from cycle to cycle instead of drawing new ones.")
@@ -63,7 +67,7 @@ class TrainingSettings(Settings):
 class PredictionSettings(Settings):
     """Posterior prediction"""
 
-    num_samples: int = setting(100, "Monte-Carlo samples of the posterior predictive.", minimum=1)
+    num_samples: int = setting(100, "Monte-Carlo samples of the posterior predictive.", minimum=1, maximum=1_000_000)
     sampling: str = setting(
         "weights",
         "A sample is one draw of the weights for all images (weights) or one per image (image).",

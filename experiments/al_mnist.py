@@ -38,7 +38,7 @@ def work(config):
     Raises:
       UserError: for whatever a user can mend.
     """
-    from experiments.active_learning.loop import check_budget, completed, prepare_directory, run
+    from experiments.active_learning.loop import check_budget, is_complete, prepare_directory, run
 
     dataset_name = datasets.resolve(config.dataset, config.data_dir, download=not config.dry_run)
     check_budget(config, dataset_name, datasets.SIZES[dataset_name][0])
@@ -50,7 +50,7 @@ def work(config):
         return
 
     path = prepare_directory(config, dataset_name)
-    if completed(config, path):
+    if is_complete(config, path):
         from experiments.records.load import load_run
 
         _finish("already complete", load_run(path))
@@ -70,9 +70,12 @@ def work(config):
 def _finish(word, finished):
     metrics = finished.tables["metrics"]
     settings = finished.config["settings"]
+    error = f"{100 * metrics['test_error'][-1]:.2f} % test error"
+    if not metrics["test_error"][-1] >= 0:
+        error = "test error not evaluated (--test_every)"
     print(
         f"{word}: {settings['arch']}, {settings['acquisition']}, mu_init={settings['mu_init']:g} on "
-        f"{finished.config['dataset']['name']}: {100 * metrics['test_error'][-1]:.2f} % test error at "
+        f"{finished.config['dataset']['name']}: {error} at "
         f"{metrics['labels'][-1]:.0f} labels; see {finished.path}/learning_curve.png"
     )
 

@@ -1,11 +1,14 @@
 """The data sets: MNIST through TFDS, and the embedded digits that need no download."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 import socket
 import sys
+import threading
 
 import numpy as np
 
@@ -52,7 +55,7 @@ def resolve(name, data_dir="", download=True):
     Raises:
       DataError: if `data_dir` is given and is no directory.
     """
-    if data_dir and not pathlib.Path(data_dir).is_dir():
+    if data_dir and not tfds_dir(data_dir).is_dir():
         raise DataError(f"--data_dir={data_dir} is not a directory; give one that TFDS uses, or leave it out")
     if name != "auto":
         return name
@@ -97,11 +100,15 @@ def _prepared(name, data_dir):
 
 
 def _can_connect():
-    try:
-        with socket.create_connection((DOWNLOAD_HOST, DOWNLOAD_PORT), CONNECT_SECONDS):
-            return True
-    except OSError:
-        return False
+    """Whether the download server answers; in `CONNECT_SECONDS` in all, name look-up and all addresses included."""
+    answered = threading.Event()
+
+    def connect():
+        with contextlib.suppress(OSError), socket.create_connection((DOWNLOAD_HOST, DOWNLOAD_PORT), CONNECT_SECONDS):
+            answered.set()
+
+    threading.Thread(target=connect, daemon=True).start()
+    return answered.wait(CONNECT_SECONDS)
 
 
 def _warn_about_digits(why):
@@ -136,6 +143,7 @@ def _load_mnist(data_dir):
         raise
     except Exception as error:  # TFDS, its file systems and TensorFlow raise many kinds
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        first_line = " ".join(re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", first_line).split())
         raise DataError(
             f"MNIST in {directory} cannot be read ({first_line[:200]}); delete that copy to have it made again, "
             "give another --data_dir, or --dataset=digits"

@@ -1,7 +1,6 @@
 """How an entry point begins and ends: flags to config, mistakes to one line, Ctrl-C to a clean stop."""
 
 import contextlib
-import errno
 import os
 import signal
 import sys
@@ -11,6 +10,7 @@ import flags
 from bayes_layers.settings import SettingError
 from experiments.errors import UserError
 
+OUT_OF_MEMORY = "not enough memory; try a smaller --batch_size, --epochs or --max_labels"
 EXIT_USAGE, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
 
 
@@ -50,22 +50,16 @@ def _guarded(work, config):
         return _fail(error, EXIT_USAGE)
     except UserError as error:
         return _fail(error, EXIT_FAILED)
+    except MemoryError:
+        return _fail(OUT_OF_MEMORY, EXIT_FAILED)
     except OSError as error:
-        if error.errno not in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-            errno.EIO,
-            errno.ENOTDIR,
-            errno.EFBIG,
-            errno.ENAMETOOLONG,
-        ):
-            raise
         advice = "nothing that was committed is lost; mend this and run the same command again"
         place = f" ({error.filename})" if error.filename else ""
-        return _fail(f"cannot write: {error.strerror}{place}; {advice}", EXIT_FAILED)
+        return _fail(f"cannot read or write: {error.strerror or error}{place}; {advice}", EXIT_FAILED)
+    except Exception as error:
+        if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which may not be loaded here
+            return _fail(OUT_OF_MEMORY, EXIT_FAILED)
+        raise
     finally:
         signal.signal(signal.SIGTERM, previous)
 

@@ -165,6 +165,14 @@ def test_test_every(tmp_path):
     assert {r["cycle"] for r in rows(record, "calibration")} == {"0", "2", "3"}
 
 
+def test_test_every_in_a_run_that_goes_on(tmp_path):
+    arguments = ("--arch=CNN", "--test_every=2", "--acquisition=random")
+    assert main(tmp_path / "parts", *arguments, "--max_labels=15") == 0
+    assert main(tmp_path / "parts", *arguments, "--max_labels=20") == 0
+    assert main(tmp_path / "whole", *arguments, "--max_labels=20") == 0
+    assert content(the_record(tmp_path / "parts")) == content(the_record(tmp_path / "whole"))
+
+
 @pytest.mark.parametrize("arch", ["CNN", "MC-Dropout", "BNN"])
 def test_other_networks_run(arch, tmp_path):
     assert main(tmp_path, f"--arch={arch}", "--acquisition=bald", "--max_labels=15", "--pool_subset=200") == 0

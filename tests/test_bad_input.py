@@ -22,25 +22,25 @@ BAD_VALUES = {
     "acquisition": ["entropy", "BALD", ""],
     "initial_labels": ["0", "-1", "2.5", "1e2", "ten"],
     "balanced_init": ["perhaps"],
-    "query_size": ["0", "-10", "nan"],
+    "query_size": ["5000", "0", "-10", "nan"],
     "max_labels": ["0", "-5", "19", "1e9", "9999999"],
     "pool_subset": ["-1", "5", "x"],
     "scoring": ["half"],
     "dataset": ["cifar", "MNIST"],
     "data_dir": ["/no/such/directory", __file__],
-    "epochs": ["0", "-3", "1.5", "nan", ""],
-    "batch_size": ["0", "-64", "inf"],
+    "epochs": ["1000000000", "0", "-3", "1.5", "nan", ""],
+    "batch_size": ["10000000", "0", "-64", "inf"],
     "learning_rate": ["0", "-0.001", "nan", "inf", "fast"],
-    "weight_decay": ["-1", "nan"],
-    "kl_scale": ["0", "-1", "nan", "inf", "label", ""],
+    "weight_decay": ["1e300", "-1", "nan"],
+    "kl_scale": ["1e-320", "0", "-1", "nan", "inf", "label", ""],
     "warm_start": ["2"],
-    "num_samples": ["0", "-1", "3.0"],
+    "num_samples": ["10000000000", "0", "-1", "3.0"],
     "sampling": ["pixel"],
     "precision": ["float64"],
     "jit_compile": ["xla"],
     "replicas": ["0", "-1"],
     "seed": ["-1", "0.5", "99999999999", "abc"],
-    "output_dir": ["/proc/nowhere", __file__],
+    "output_dir": ["", "/proc/nowhere", __file__],
     "test_every": ["0", "-2"],
     "dry_run": ["yes please"],
     "preset": ["fast", ""],
@@ -119,9 +119,19 @@ def test_more_balanced_labels_than_a_class_has(tmp_path, capsys):
 
 
 def test_a_diverging_run_names_cycle_epoch_and_step(tmp_path, capsys):
-    assert run(*TINY, "--arch=CNN", "--weight_decay=1e38", "--max_labels=10", f"--output_dir={tmp_path}") == 1
+    assert (
+        run(
+            *TINY,
+            "--arch=CNN",
+            "--weight_decay=1e30",
+            "--learning_rate=1e30",
+            "--max_labels=10",
+            f"--output_dir={tmp_path}",
+        )
+        == 1
+    )
     line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("error: cycle 0: the loss is") and "epoch 1, step 1" in line and "--learning_rate" in line
+    assert line.startswith("error: cycle 0: the loss is") and "epoch 2, step 1" in line and "--learning_rate" in line
 
 
 def test_a_full_disk_in_the_middle_of_a_run(tmp_path):

@@ -66,6 +66,20 @@ def test_the_layers_in_a_keras_model():
     assert float(said.getvalue().split()[0]) > 1000
 
 
+def test_the_pieces_exist():
+    import importlib
+
+    table = README.split("## The pieces")[1].split("##")[0]
+    names = re.findall(r"`((?:bayes_layers|experiments)\.[\w.]+)", table)
+    assert len(names) >= 10
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError:
+            assert hasattr(importlib.import_module(module), attribute), name
+
+
 def test_pictures_and_pages_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target

@@ -6,6 +6,8 @@ The network's deterministic layers run once per image, only the rest T times, an
 into running moments: memory grows neither with images x samples nor with samples.
 """
 
+import time
+
 import numpy as np
 import tensorflow as tf
 
@@ -15,6 +17,7 @@ from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
 
 CHUNK_FLOATS = 2**25  # activations of one layer for a chunk of images: 128 MiB
 FEATURE_BATCH = 1024
+SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class PosteriorPredictive:
@@ -40,6 +43,7 @@ class PosteriorPredictive:
         self.chunk_size = _chunk_size(network)
         self._features = tf.function(network.features, autograph=False, jit_compile=jit_compile, reduce_retracing=True)
         self._compiled = {}
+        self._portion = 4  # samples between two looks of the host, adapted to the time that they take
 
     def mean(self, images, key, progress=None):
         """The predictive distribution: mean probabilities float64 `[B, C]`; see `moments`."""
@@ -57,7 +61,7 @@ class PosteriorPredictive:
           images: `[B, ...]`, float32, or uint8 that is divided by 255.
           key: int from `stream_key`; the draws follow from it.
           needs: names of moments.
-          progress: called as `progress(done_images, all_images)`, or None.
+          progress: called as `progress(done_images, all_images)` every second or so, or None.
           indices: which of the images, `[B]`; None for all. (The pool is never copied as a whole.)
 
         Returns:
@@ -66,10 +70,13 @@ class PosteriorPredictive:
         indices = np.arange(len(images)) if indices is None else indices
         parts = []
         for number, size, features in self._chunks(images, indices):
-            accumulators = self._accumulate(tuple(needs))(features, key, number)
+
+            def chunk_progress(done_samples, before=number * self.chunk_size, size=size):
+                if progress:
+                    progress(before + size * done_samples // self.samples, len(indices))
+
+            accumulators = self._accumulate_all(tuple(needs), features, key, number, chunk_progress)
             parts.append({name: value.numpy()[:size] for name, value in accumulators.items()})
-            if progress:
-                progress(number * self.chunk_size + size, len(indices))
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return {name: np.asarray(value) for name, value in scores.finish(joined, self.samples).items()}
 
@@ -102,16 +109,36 @@ class PosteriorPredictive:
             counter += tf.cast(chunk, tf.int64) * self.samples
         return tf.nn.softmax(self.network.sampled_logits(features, make_seed(key, counter), self.sampling))
 
+    def _accumulate_all(self, needs, features, key, chunk, progress):
+        """All samples of a chunk, in portions of about a second, between which the host has control."""
+        accumulators = scores.empty_accumulators(needs, len(features), self.network.num_classes)
+        done, count = 0, self._portion
+        while done < self.samples:
+            count = min(count, self.samples - done)
+            began = time.perf_counter()
+            accumulators = self._accumulate(needs)(features, key, chunk, done, count, accumulators)
+            next(iter(accumulators.values())).numpy()
+            done += count
+            progress(done)
+            count = max(1, int(SECONDS_BETWEEN_LOOKS * count / (time.perf_counter() - began)))
+        self._portion = count
+        return accumulators
+
     def _accumulate(self, needs):
         if needs not in self._compiled:
+            empty = scores.empty_accumulators(needs, 1, self.network.num_classes)
+            accumulators = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in empty.items()}
             self._compiled[needs] = tf.function(
-                lambda features, key, chunk: self._loop(features, key, chunk, needs),
+                self._loop,
                 autograph=False,
                 jit_compile=self.jit_compile,
                 input_signature=[
                     tf.TensorSpec([None, *self._feature_shape()]),
                     tf.TensorSpec([], tf.int64),
                     tf.TensorSpec([], tf.int32),
+                    tf.TensorSpec([], tf.int32),
+                    tf.TensorSpec([], tf.int32),
+                    accumulators,
                 ],
             )
         return self._compiled[needs]
@@ -122,13 +149,14 @@ class PosteriorPredictive:
             shape = layer.compute_output_shape(shape)
         return tuple(shape)[1:]
 
-    def _loop(self, features, key, chunk, needs):
+    def _loop(self, features, key, chunk, start, count, accumulators):
+        """Adds the samples `start` to `start + count - 1` to the accumulators."""
+
         def body(t, accumulators):
             return t + 1, scores.accumulate(accumulators, self._sample(features, key, t, chunk), t)
 
-        empty = scores.empty_accumulators(needs, tf.shape(features)[0], self.network.num_classes)
         _, accumulators = tf.while_loop(
-            lambda t, _: t < self.samples, body, (tf.constant(0), empty), parallel_iterations=1
+            lambda t, _: t < start + count, body, (start, accumulators), parallel_iterations=1
         )
         return accumulators
 

@@ -11,6 +11,7 @@ from bayes_layers.streams import stream_generator, stream_key
 
 CHUNK = 256  # the most steps between two looks of the host
 SECONDS_BETWEEN_LOOKS = 1.0
+SMALLEST_CAPACITY = 1024  # with XLA, so that runs to 300 and to 1,000 labels are one and the same program
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Adam (Kingma & Ba 2014) with Keras' epsilon
 
 
@@ -135,7 +136,8 @@ class ElboTrainer:
     def _padded(self, images, labels, order, epochs, capacity):
         images, labels = np.asarray(images, np.float32), np.asarray(labels, np.int32)
         if self.jit_compile:  # XLA compiles for static shapes
-            self._capacity = max(self._capacity, capacity, len(images))
+            needed = max(self._capacity, capacity, len(images), SMALLEST_CAPACITY)
+            self._capacity = 2 ** int(np.ceil(np.log2(needed)))
             rows = epochs * -(-self._capacity // self.batch_size)
             images = _pad_rows(images, self._capacity)
             labels = _pad_rows(labels, self._capacity)

@@ -105,6 +105,9 @@ class MeanFieldLayer(OwnSeeds):
     def call(self, inputs, seed=None):
         """Applies the layer with weight noise of its own for every example.
 
+        Called the Keras way, without a seed, the layer adds its KL by `add_loss`. Whoever passes a seed takes
+        `kl()` as well: in a compiled loop, `losses` would be left with tensors of a graph that is gone.
+
         Args:
           inputs: `[B, ...]`.
           seed: int64 tensor `[2]`, or None for the next of the layer's own.
@@ -112,15 +115,12 @@ class MeanFieldLayer(OwnSeeds):
         Returns:
           `[B, ...]`.
         """
+        adds_loss = seed is None
         seed = self._seed_or_own(seed)
         inputs = tf.cast(inputs, self.compute_dtype)
         outputs = self._finish(self._sampled_outputs(inputs, seed), self._bias(seed))
-        self._apply_divergence(
-            self.kernel_divergence_fn, self.kernel_posterior, self.kernel_prior, None, name="divergence_kernel"
-        )
-        self._apply_divergence(
-            self.bias_divergence_fn, self.bias_posterior, self.bias_prior, None, name="divergence_bias"
-        )
+        if adds_loss and (self.kernel_prior is not None or self.bias_prior is not None):
+            self.add_loss(self.kl())
         return outputs
 
     def draw(self, seed):
@@ -134,7 +134,9 @@ class MeanFieldLayer(OwnSeeds):
 
     def kl(self):
         """KL[q || p] of the layer in nats, a scalar: the sum over kernel and, if variational, bias."""
-        total = self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
+        total = tf.constant(0.0)
+        if self.kernel_prior is not None:
+            total += self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
         if self.bias_posterior is not None and self.bias_prior is not None:
             total += self.bias_divergence_fn(self.bias_posterior, self.bias_prior, None)
         return total

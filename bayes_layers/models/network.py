@@ -194,7 +194,7 @@ def load_network(path):
     try:
         with open(path, "rb") as opened, np.load(opened) as file:
             arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, ValueError, TypeError) as error:
         raise ValueError(f"{path} is not a saved network, or is damaged: {error}") from error
     if "network" not in arrays:
         raise ValueError(f"{path} holds no network")

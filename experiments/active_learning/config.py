@@ -113,6 +113,8 @@ class ActiveLearningConfig(
 
     def __post_init__(self):
         super().__post_init__()
+        if not self.output_dir:
+            raise SettingError("--output_dir= is not valid: it takes a directory")
         if self.max_labels < self.initial_labels:
             raise SettingError(
                 f"--max_labels={self.max_labels} is not valid: it is at least --initial_labels={self.initial_labels}"

@@ -1,6 +1,7 @@
 """What a run would do: settings, path, work and memory, without doing it."""
 
 import dataclasses
+import math
 
 from experiments import datasets
 from experiments.active_learning.config import GROUPS
@@ -46,13 +47,24 @@ def _work(config, dataset_name):
     train_size, test_size, classes = datasets.SIZES[dataset_name]
     network = build_network(config, (28, 28, 1), classes)
     predictive = PosteriorPredictive(network, config.num_samples, config.sampling)
-    scored = 0 if config.acquisition == "random" else (config.pool_subset or train_size - config.initial_labels)
+    scored = (
+        0
+        if config.acquisition == "random"
+        else (min(config.pool_subset or train_size, train_size - config.initial_labels))
+    )
     tests = len({*range(0, config.last_cycle + 1, config.test_every), config.last_cycle})
     weights = sum(int(weight.shape.num_elements()) for weight in network.trainable_weights)
+    widest, activations = _activations(network)
     megabytes = (
-        (784 * (train_size + test_size) + 4 * 4 * weights) / 2**20
-        + 700
-        + 4 * predictive.chunk_size * max(784, 3872 if network.split > 3 else 32 * 25 * 25 * 2) / 2**20
+        700
+        + (
+            784 * (train_size + test_size)  # images, one byte a pixel
+            + 4 * 4 * weights  # weights, gradients, Adam's momenta
+            + 4 * config.epochs * config.max_labels  # the order of the minibatches
+            + 4 * 3 * activations * config.batch_size  # forward, perturbed, backward
+            + 4 * 2 * widest * predictive.chunk_size
+        )
+        / 2**20
     )
     return [
         f"  cycles          {config.last_cycle + 1}, from {config.initial_labels} to "
@@ -62,3 +74,12 @@ def _work(config, dataset_name):
         f"  testing         {tests} x {test_size:,} images x {predictive.samples} samples",
         f"  memory          about {megabytes / 1024:.1f} GiB, of which 0.7 GiB is TensorFlow itself",
     ]
+
+
+def _activations(network):
+    """Floats per image: of the widest layer's output from the split on, and of all layers together."""
+    shape, sizes = (1, *network.one_input_shape), []
+    for layer in network.stack:
+        shape = tuple(layer.compute_output_shape(shape))
+        sizes.append(math.prod(shape))
+    return max([784, *sizes[max(0, network.split - 1) :]]), sum(sizes)

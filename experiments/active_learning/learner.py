@@ -9,9 +9,10 @@ from bayes_layers.inference.prediction import PosteriorPredictive, as_float
 from bayes_layers.inference.training import ElboTrainer
 from bayes_layers.layers.randomness import make_seed
 from bayes_layers.models.zeng import build_network
+from bayes_layers.settings import SettingError
 from bayes_layers.streams import stream_key
-from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.active_learning.acquisition import choose, random_scores, random_subset
+from experiments.active_learning.config import AcquisitionSettings, RunSettings
 from experiments.active_learning.pool import Pool
 
 
@@ -56,10 +57,9 @@ class ActiveLearner:
 
         Raises:
           SettingError: for a setting that does not exist or a value that it does not take.
-          ValueError: for an unknown acquisition.
         """
-        if acquisition not in ACQUISITIONS:
-            raise ValueError(f"acquisition={acquisition} is not valid: it takes one of {', '.join(ACQUISITIONS)}")
+        AcquisitionSettings(acquisition=acquisition, query_size=query_size, pool_subset=pool_subset)
+        RunSettings(seed=seed)
         network_settings, self._training, prediction = _split(settings)
         self.images = images
         self.acquisition, self.query_size, self.pool_subset = acquisition, query_size, pool_subset
@@ -75,7 +75,7 @@ class ActiveLearner:
         self.predictive = PosteriorPredictive(self.network, prediction.num_samples, prediction.sampling, jit_compile)
         self.pool = Pool(len(images))
         self.cycle = -1
-        self.is_fitted = False
+        self.is_fitted = self._has_weights = False
 
     @property
     def labelled(self):
@@ -119,7 +119,7 @@ class ActiveLearner:
         """
         if not len(self.labelled):
             raise ValueError("no image is labelled yet: tell() comes before fit(), ask() and predict()")
-        if self.cycle == 0 or not self._training.warm_start:
+        if not (self._has_weights and self._training.warm_start):
             self.network.assign(self.network.initial_values(make_seed(stream_key(self.seed, "weights", self.cycle))))
         curve = self.trainer.fit(
             as_float(self.images[self.labelled]),
@@ -131,7 +131,7 @@ class ActiveLearner:
             capacity=self.capacity,
             progress=progress,
         )
-        self.is_fitted = True
+        self.is_fitted = self._has_weights = True
         return curve
 
     def ask(self, progress=None):
@@ -167,7 +167,7 @@ class ActiveLearner:
         self.network.assign_arrays(
             {name.removeprefix(prefix): value for name, value in network_arrays.items() if name.startswith(prefix)}
         )
-        self.cycle, self.is_fitted = cycle, True
+        self.cycle, self.is_fitted, self._has_weights = cycle, True, True
 
     def _score(self, candidates, progress):
         if self.acquisition == "random":
@@ -211,5 +211,5 @@ def _split(settings):
     known = {name: group for group in groups for name in group.__dataclass_fields__}
     unknown = set(settings) - set(known)
     if unknown:
-        raise TypeError(f"no such setting: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
+        raise SettingError(f"no such setting: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     return [group(**{name: value for name, value in settings.items() if known[name] is group}) for group in groups]

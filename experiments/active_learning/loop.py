@@ -1,7 +1,5 @@
 """One active-learning run: the cycles, each ending in one commit."""
 
-import contextlib
-import errno
 import os
 import time
 
@@ -11,10 +9,11 @@ from bayes_layers.settings import SettingError
 from bayes_layers.uncertainty.calibration import evaluate
 from experiments.active_learning.acquisition import initial_indices
 from experiments.active_learning.config import result_settings
-from experiments.errors import UserError
+from experiments.errors import RecordError, UserError
 from experiments.records import facts, figures, record, tables
 from experiments.records.checkpoint import State
 from experiments.records.load import load_run
+from experiments.records.lock import NAME as LOCK_NAME
 from experiments.records.lock import RecordLock
 from experiments.records.paths import record_path
 
@@ -44,18 +43,21 @@ def prepare_directory(config, dataset_name):
     return path
 
 
-def completed(config, path):
-    """The committed state of a record for which this config needs nothing written, else None.
+def is_complete(config, path):
+    """Whether this config needs nothing written to a record.
 
     Raises:
       RecordError: if the record is damaged or of another configuration.
     """
     if not (path / "config.json").exists():
-        return None
-    settings = stored_settings(config, path)
-    state = record.inspect(path, settings)
-    is_done = state and state.cycle >= config.last_cycle and record.is_published(path, state)
-    return state if is_done else None
+        return False
+    try:
+        state = record.inspect(path, stored_settings(config, path))
+    except RecordError:
+        if (path / LOCK_NAME).exists():  # perhaps it is only being written: whoever opens it takes the lock first
+            return False
+        raise
+    return bool(state) and state.cycle >= config.last_cycle and record.is_published(path, state)
 
 
 def stored_settings(config, path=None, dataset=None):
@@ -129,6 +131,11 @@ def check_budget(config, dataset_name, size):
                 f"--{name}={getattr(config, name)} is not valid: {dataset_name} has {size} images "
                 f"to learn from, so it takes at most {size}"
             )
+    if config.query_size > size - config.initial_labels and config.max_labels > config.initial_labels:
+        raise SettingError(
+            f"--query_size={config.query_size} is not valid: after {config.initial_labels} initial labels the pool of "
+            f"{dataset_name} holds {size - config.initial_labels} images, so it takes at most that"
+        )
 
 
 class _Cycles:
@@ -171,7 +178,7 @@ class _Cycles:
         """Runs from a committed state (or None) to the last cycle."""
         from experiments.records.events import EventWriter
 
-        with _one_line_for_events(), EventWriter(self.book.path) as events:
+        with EventWriter(self.book.path) as events:
             if state:
                 pending = self._restore(state)
                 events.write(state, *self._event_details(state))
@@ -181,6 +188,7 @@ class _Cycles:
                 self.book.remove_pictures()
             while self.learner.cycle < self.config.last_cycle:
                 if not pending:  # a finished run that goes on: the last cycle was not followed by an acquisition
+                    self._forget_extra_test()
                     pending = self._ask()
                 state, pending = self._cycle(pending)
                 events.write(state, *self._event_details(state))
@@ -247,7 +255,8 @@ class _Cycles:
         except NonFiniteLossError as error:
             raise UserError(
                 f"cycle {cycle}: {error}; the committed cycles are kept. Try a smaller --learning_rate "
-                f"(now {self.config.learning_rate:g}) or --mu_init"
+                f"(now {self.config.learning_rate:g}), --weight_decay (now {self.config.weight_decay:g}) or --mu_init, "
+                f"or a larger --kl_scale (now {self.config.kl_scale})"
             ) from error
 
     def _evaluate(self, cycle):
@@ -257,6 +266,13 @@ class _Cycles:
         result = evaluate(mean, self.dataset.test_labels)
         self.rows["calibration"] += [tables.row("calibration", cycle=cycle, **bin_row) for bin_row in result["bins"]]
         return {f"test_{name}": result[name] for name in ("error", "nll", "brier", "ece")}
+
+    def _forget_extra_test(self):
+        """Removes the test of what was the last cycle, if --test_every does not ask for it in a longer run."""
+        if self.learner.cycle % self.config.test_every:
+            for name in ("test_error", "test_nll", "test_brier", "test_ece", "test_seconds"):
+                self.rows["metrics"][-1][name] = ""
+            self.rows["calibration"] = [r for r in self.rows["calibration"] if int(r["cycle"]) != self.learner.cycle]
 
     def _ask(self):
         """Chooses the images of the next cycle, and notes the time in the row of this one."""
@@ -311,14 +327,3 @@ class _Timer:
 
     def __exit__(self, *exception):
         self.text = f"{time.perf_counter() - self._start:.3f}"
-
-
-@contextlib.contextmanager
-def _one_line_for_events():
-    """TensorFlow's own errors from writing events, as an OSError like any other."""
-    import tensorflow as tf
-
-    try:
-        yield
-    except (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError, tf.errors.NotFoundError) as error:
-        raise OSError(errno.ENOSPC, f"cannot write TensorBoard events: {error.message.splitlines()[0]}") from error

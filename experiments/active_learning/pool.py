@@ -36,7 +36,10 @@ class Pool:
         Raises:
           ValueError: if an index is unknown, repeated or labelled already; nothing is recorded then.
         """
-        indices, labels = np.asarray(indices, np.int64), np.asarray(labels, np.int64)
+        indices, labels = np.asarray(indices), np.asarray(labels)
+        if any(len(part) and not np.issubdtype(part.dtype, np.integer) for part in (indices, labels)):
+            raise ValueError(f"indices and labels are whole numbers, got {indices.dtype} and {labels.dtype}")
+        indices, labels = indices.astype(np.int64), labels.astype(np.int64)
         if indices.ndim != 1 or indices.shape != labels.shape:
             raise ValueError(f"needs as many labels as indices, got {labels.shape} and {indices.shape}")
         if len(indices) and (indices.min() < 0 or indices.max() >= len(self._is_labelled)):

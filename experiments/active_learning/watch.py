@@ -16,7 +16,6 @@ class Watch:
         self._bar = None
         self._error = None
         self._cycle, self._labels = 0, config.initial_labels
-        self._first = None
         self._cycle_seconds = []  # (training steps, seconds in all) of the finished cycles
         self._shown = 0.0
 
@@ -27,12 +26,11 @@ class Watch:
     def resumed(self, cycle, labels):
         """Says from where a run goes on."""
         tqdm.write(f"resuming after cycle {cycle} ({labels} labels)", file=self._stream)
-        self._cycle, self._first = cycle, cycle + 1
+        self._cycle = cycle
 
     def begin_cycle(self, cycle, labels):
         """A cycle begins."""
         if self._bar is None:
-            self._first = cycle
             self._bar = tqdm(
                 total=self._config.last_cycle + 1,
                 initial=cycle,

@@ -5,6 +5,9 @@ number of labels. The last committed cycle is written again when a run resumes, 
 whether its events had reached the disk; TensorBoard shows each step once.
 """
 
+import contextlib
+import errno
+
 import numpy as np
 import tensorflow as tf
 
@@ -15,13 +18,16 @@ class EventWriter:
     """Writes the events of a run's cycles; a context manager."""
 
     def __init__(self, path):
-        self._writer = tf.summary.create_file_writer(str(path))
+        with _as_os_error(path):
+            self._writer = tf.summary.create_file_writer(str(path))
+        self._path = path
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        self._writer.close()
+        with _as_os_error(self._path):
+            self._writer.close()
 
     def write(self, state, images, steps_per_epoch):
         """Writes one committed cycle.
@@ -34,7 +40,7 @@ class EventWriter:
         row = state.rows["metrics"][-1]
         labels = int(row["labels"])
         first = state.global_step - steps_per_epoch * len(state.curve["nll"])
-        with self._writer.as_default():
+        with _as_os_error(self._path), self._writer.as_default():
             for name in ("negative_elbo", "nll", "kl"):
                 for epoch, value in enumerate(state.curve[name]):
                     tf.summary.scalar(f"elbo/{name}", value, step=first + (epoch + 1) * steps_per_epoch)
@@ -49,4 +55,14 @@ class EventWriter:
                         )
             strip = np.concatenate(np.asarray(images), axis=1)  # side by side, best first: one card, not ten
             tf.summary.image("images/acquired", strip[None], step=labels)
-        self._writer.flush()
+            self._writer.flush()
+
+
+@contextlib.contextmanager
+def _as_os_error(path):
+    """TensorFlow's errors from writing a file, as an OSError like any other."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        number = errno.ENOSPC if isinstance(error, tf.errors.ResourceExhaustedError) else errno.EIO
+        raise OSError(number, f"TensorBoard events: {error.message.splitlines()[0]}", str(path)) from error

@@ -37,7 +37,7 @@ def _learning_curve(run):
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     left.plot(labels, 100 * metrics["test_error"][tested], marker=".", color="C0")
     left.set(xlabel="labelled images", ylabel="test error (%)", yscale="log", title="Test error")
-    ticks = [t for t in (0.5, 1, 2, 5, 10, 20, 50, 100)]
+    ticks = (0.5, 1, 2, 5, 10, 20, 50, 100)
     left.set_yticks(ticks, [f"{t:g}" for t in ticks])
     left.minorticks_off()
     errors = 100 * np.maximum(metrics["test_error"][tested], 1e-4)

@@ -1,7 +1,8 @@
 """One process per record: a lock file with host, process and heartbeat.
 
-On the same host a lock is stale when its process is gone (or its number belongs to a younger process);
-of another host, when its heartbeat is older than `STALE_SECONDS`. A stale lock is taken over.
+On the same host, boot and process namespace a lock is stale when its process is gone (or its number belongs to
+another process and its heartbeat has stopped); elsewhere, when its heartbeat is older than `STALE_SECONDS`. A stale
+lock is taken over.
 """
 
 import contextlib
@@ -38,7 +39,13 @@ class RecordLock:
     def __enter__(self):
         while not self._try_create():
             content = _read(self.path)
-            if content is not None and not _is_stale(self.path, content):
+            if content is None:  # its holder has just left
+                continue
+            if not _is_stale(self.path, content):
+                if "pid" not in content:
+                    raise RecordError(
+                        f"{self.path} is in use or is not a lock of this program; delete it if no run is active there"
+                    )
                 raise RecordError(
                     f"the record {self.path.parent} is in use by process {content.get('pid')} on "
                     f"{content.get('host')}; wait for it, stop it, or give another --seed or --output_dir"
@@ -68,6 +75,7 @@ class RecordLock:
                 "host": socket.gethostname(),
                 "pid": process.pid,
                 "started": process.create_time(),
+                "where": _where(),
                 "heartbeat": time.time(),
                 "token": self._token,
             }
@@ -80,7 +88,7 @@ class RecordLock:
         try:
             os.link(draft, self.path)
             return True
-        except FileExistsError:
+        except (FileExistsError, FileNotFoundError):  # held; or our draft was swept away by the holder
             return False
         finally:
             draft.unlink(missing_ok=True)
@@ -92,7 +100,7 @@ class RecordLock:
             os.rename(self.path, aside)
         except FileNotFoundError:
             return
-        if content is not None and (_read(aside) or {}).get("token") != content.get("token"):
+        if (_read(aside) or {}).get("token") != content.get("token"):
             with contextlib.suppress(FileExistsError):
                 os.link(aside, self.path)
         aside.unlink(missing_ok=True)
@@ -104,6 +112,15 @@ class RecordLock:
                 if (_read(self.path) or {}).get("token") == self._token:
                     draft.write_text(self._content())
                     os.rename(draft, self.path)
+
+
+def _where():
+    """What tells this boot and this process namespace from others of the same host name (containers)."""
+    try:
+        boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
 
 
 def _read(path):
@@ -119,9 +136,11 @@ def _read(path):
 
 def _is_stale(path, content):
     try:
-        if content["host"] != socket.gethostname():
-            return time.time() - content["heartbeat"] > STALE_SECONDS
-        return abs(psutil.Process(content["pid"]).create_time() - content["started"]) > 1.0
+        age = time.time() - content["heartbeat"]
+        if content["host"] != socket.gethostname() or content["where"] != _where():
+            return age > STALE_SECONDS
+        is_another = abs(psutil.Process(content["pid"]).create_time() - content["started"]) > 1.0
+        return is_another and age > 2 * HEARTBEAT_SECONDS  # a stepped clock also moves create_time
     except psutil.NoSuchProcess:
         return True
     except (KeyError, TypeError, ValueError, psutil.Error):  # not a lock of ours: go by its age

@@ -34,7 +34,7 @@ def settings_part(config):
 def record_path(config, dataset):
     """`<output_dir>/al_mnist/<dataset>/<arch>/<acquisition>/mu<mu_init>[,<setting>=<value>...]/seed<seed>`."""
     return (
-        pathlib.Path(config.output_dir)
+        pathlib.Path(config.output_dir).expanduser()
         / "al_mnist"
         / dataset
         / config.arch

@@ -77,6 +77,17 @@ def test_warm_start_keeps_the_weights():
     assert distance[warm] < 0.2 * distance[cold]
 
 
+def test_warm_start_without_a_first_fit_still_follows_from_the_seed():
+    starts = []
+    for _ in range(2):
+        one = learner(warm_start=True, acquisition="random")
+        label(one, np.arange(10))
+        label(one, one.ask())  # a random acquisition needs no fit
+        one.fit()
+        starts.append(one.network.weight_arrays())
+    assert all(np.array_equal(starts[0][name], starts[1][name]) for name in starts[0])
+
+
 def test_pool_subset_restricts_the_choice():
     one = learner(pool_subset=5, query_size=5)
     label(one, np.arange(10))
@@ -93,15 +104,19 @@ def test_kl_weight_follows_the_labels():
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="no image is labelled yet"):
         learner().ask()
-    with pytest.raises(ValueError, match=r"acquisition=entropy .* bald"):
+    with pytest.raises(SettingError, match=r"acquisition=entropy .* bald"):
         learner(acquisition="entropy")
-    with pytest.raises(TypeError, match="no such setting: epoch"):
+    with pytest.raises(SettingError, match="no such setting: epoch"):
         learner(epoch=3)
+    with pytest.raises(SettingError, match="--query_size=-1"):
+        learner(query_size=-1)
     with pytest.raises(SettingError, match="--epochs=0"):
         learner(epochs=0)
     one = learner()
     with pytest.raises(ValueError, match="labels are from 0 to 9"):
         one.tell([0], [10])
+    with pytest.raises(ValueError, match="whole numbers"):
+        one.tell([0], [1.5])
     label(one, np.arange(10))
     with pytest.raises(ValueError, match="labelled already"):
         label(one, np.arange(3))

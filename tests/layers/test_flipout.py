@@ -125,6 +125,8 @@ def test_kl_is_the_closed_form_from_posterior_to_prior(make):
         assert abs(float(layer.kl()) / expected - 1) < 1e-5
         assert abs(reverse / expected - 1) > 0.1  # the other direction is another number
         layer(inputs_for(layer), seed=make_seed(0))
+        assert layer.losses == []  # with a seed, the caller takes kl()
+        layer(inputs_for(layer))
         np.testing.assert_allclose(sum(layer.losses), layer.kl(), rtol=1e-6)
 
 

@@ -58,7 +58,7 @@ def test_a_dead_holders_lock_is_taken_over(holder, tmp_path):
 
 def write_lock(path, **changes):
     content = {"host": "another", "pid": os.getpid(), "started": psutil.Process().create_time(),
-               "heartbeat": time.time(), "token": "x", **changes}  # fmt: skip
+               "heartbeat": time.time(), "token": "x", "where": lock._where(), **changes}  # fmt: skip
     (path / lock.NAME).write_text(json.dumps(content))
 
 
@@ -72,7 +72,7 @@ def test_another_hosts_lock_goes_by_its_heartbeat(tmp_path):
 
 
 def test_a_reused_process_number_is_not_the_holder(tmp_path):
-    write_lock(tmp_path, host=socket.gethostname(), started=1.0)
+    write_lock(tmp_path, host=socket.gethostname(), started=1.0, heartbeat=time.time() - 60)
     with RecordLock(tmp_path):
         pass
 
@@ -104,7 +104,7 @@ def test_the_heartbeat_beats(tmp_path, monkeypatch):
 
 
 def test_of_many_that_find_a_stale_lock_one_wins(tmp_path):
-    write_lock(tmp_path, host=socket.gethostname(), started=1.0)
+    write_lock(tmp_path, host=socket.gethostname(), started=1.0, heartbeat=time.time() - 60)
     script = HOLD.replace("time.sleep(60)", "time.sleep(3)")
     racers = [
         subprocess.Popen(
