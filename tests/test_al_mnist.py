@@ -256,7 +256,7 @@ def test_paths():
     config = config.replace(kl_scale="dataset", warm_start=True, max_labels=300, mu_init=-2.5, learning_rate=0.01)
     assert settings_part(config) == "mu-2.5,kl_scale=dataset,learning_rate=0.01,warm_start=true"
     everything = {name: "true" for name in ("test_dropout", "jit_compile")}
-    everything |= {name: 12345 for name in ("pool_subset", "epochs", "batch_size", "num_samples", "initial_labels")}
+    everything |= {name: 1234 for name in ("pool_subset", "epochs", "batch_size", "num_samples", "initial_labels")}
     everything |= {"weight_decay": 0.123456789, "loc_init": "glorot", "balanced_init": False, "sampling": "image",
                    "max_labels": 20000}  # fmt: skip
     long, other = (settings_part(config.replace(**{**everything, "sigma_init": s})) for s in (0.1234, 0.1235))
