@@ -214,10 +214,16 @@ def test_killed_at_any_time(seconds, tmp_path):
     assert content(the_record(tmp_path / "killed")) == content(the_record(tmp_path / "whole"))
 
 
+def heed_ctrl_c():
+    """A job that was started in the background of a script inherits a SIGINT that is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_stops_cleanly_and_resumes(tmp_path):
     long = ("--max_labels=1200", "--epochs=30")
     command = [sys.executable, "-m", "experiments.al_mnist", f"--output_dir={tmp_path}", *TINY, *long]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, preexec_fn=heed_ctrl_c, **pipes)
     while not list(tmp_path.rglob("metrics.csv")):
         time.sleep(0.1)
         assert process.poll() is None
