@@ -10,7 +10,14 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "bayes_layers.layers": ["Convolution2DFlipout", "DenseFlipout", "MonteCarloDropout"],
+        "bayes_layers.layers": [
+            "Convolution2DFlipout",
+            "DenseFlipout",
+            "DenseLocalReparameterization",
+            "DeterministicConvolution2D",
+            "DeterministicDense",
+            "MonteCarloDropout",
+        ],
         "bayes_layers.models": ["Network", "build_network", "load_network"],
         "bayes_layers.inference": ["ElboTrainer", "PosteriorPredictive"],
     },

@@ -29,6 +29,12 @@ class NetworkSettings(Settings):
         "Initial posterior means: tfp is N(0, 0.1^2), glorot is as in the deterministic layers.",
         choices=("tfp", "glorot"),
     )
+    estimator: str = setting(
+        "flipout",
+        "How the dense layers' noise is drawn in training: flipout, or local_reparameterization of their outputs "
+        "(convolutions: always flipout).",
+        choices=("flipout", "local_reparameterization"),
+    )
     test_dropout: str = setting(
         "auto", "Does dropout sample at prediction? auto: in MC-Dropout only.", choices=AUTO_BOOL
     )
@@ -80,7 +86,10 @@ class ComputeSettings(Settings):
     """Machine"""
 
     precision: str = setting(
-        "auto", "Arithmetic of convolutions and matrix products; auto is float32.", choices=("auto", "float32")
+        "auto",
+        "Arithmetic of convolutions and matrix products; all else is float32. auto: bfloat16 on a processor that has it "
+        "(AMX or AVX-512 BF16) and for mu_init from -6, else float32.",
+        choices=("auto", "float32", "bfloat16"),
     )
     jit_compile: str = setting(
         "auto", "Compile training and prediction with XLA; auto: on a GPU only.", choices=AUTO_BOOL

@@ -4,6 +4,10 @@
 
 The network's deterministic layers run once per image, only the rest T times, and each sample is folded
 into running moments: memory grows neither with images x samples nor with samples.
+
+Images pass through the network in *tiles*, few enough that a layer's activations stay in the processor's cache, and
+several tiles make a *chunk*, whose moments are accumulated sample by sample. The last tile is filled up with zeros, so
+that an image's prediction does not depend on how many others there are.
 """
 
 import time
@@ -11,13 +15,17 @@ import time
 import numpy as np
 import tensorflow as tf
 
+from bayes_layers.inference.race import Race
 from bayes_layers.layers.randomness import make_seed
-from bayes_layers.uncertainty import scores
+from bayes_layers.uncertainty import racing, scores
 from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
 
-CHUNK_FLOATS = 2**25  # activations of one layer for a chunk of images: 128 MiB
-FEATURE_BATCH = 1024
+TILE_FLOATS = 3 * 2**20  # activations of a layer for one tile: 12 MiB
+CHUNK_FLOATS = 2**25  # features of a chunk: 128 MiB
+FEATURE_TILE = 256
+DRAW_BYTES = 2**28  # draws of all samples are kept for the length of a pass, if they are not larger
 SECONDS_BETWEEN_LOOKS = 1.0
+ERROR = 1e-3  # of a race: probability that not all of the best survive
 
 
 class PosteriorPredictive:
@@ -31,7 +39,7 @@ class PosteriorPredictive:
         """Prepares prediction.
 
         Args:
-          network: a `Network`.
+          network: a `Network`, in its final precision.
           num_samples: T; a network without stochastic layers needs, and takes, only one.
           sampling: "weights" for one draw of the weights for all images, "image" for one per image.
           jit_compile: compile the scoring of a chunk of images as one XLA computation.
@@ -40,7 +48,7 @@ class PosteriorPredictive:
         self.samples = num_samples if network.is_stochastic else 1
         self.sampling = sampling
         self.jit_compile = jit_compile
-        self.chunk_size = _chunk_size(network)
+        self.tile_size, self.chunk_size = _sizes(network, sampling, jit_compile)
         self._features = tf.function(network.features, autograph=False, jit_compile=jit_compile, reduce_retracing=True)
         self._compiled = {}
         self._portion = 4  # samples between two looks of the host, adapted to the time that they take
@@ -49,10 +57,32 @@ class PosteriorPredictive:
         """The predictive distribution: mean probabilities float64 `[B, C]`; see `moments`."""
         return self.moments(images, key, ("mean",), progress)["mean"]
 
-    def scores(self, images, key, acquisition, progress=None, indices=None):
-        """The acquisition scores float64 `[B]`; see `bayes_layers.uncertainty.scores` and `moments`."""
+    def scores(self, images, key, acquisition, progress=None, indices=None, best=None):
+        """The acquisition scores of images; see `bayes_layers.uncertainty.scores` and `moments`.
+
+        Args:
+          images: as of `moments`.
+          key: as of `moments`.
+          acquisition: a key of `MOMENTS_OF_SCORE`.
+          progress: as of `moments`; with `best`, `done_images` are those that are scored or dropped.
+          indices: as of `moments`.
+          best: None, or how many of the largest scores are wanted: images that have no chance of being among
+            them are dropped after a few samples, in a race that loses one of the best with a probability of at most
+            `ERROR` (`bayes_layers.inference.race`).
+
+        Returns:
+          float64 `[B]`; -inf for images that were dropped.
+        """
+        indices = np.arange(len(images)) if indices is None else indices
+        if best and self.can_race(len(indices), best):
+            return Race(self, images, key, acquisition, best, ERROR).run(indices, progress)
         moments = self.moments(images, key, MOMENTS_OF_SCORE[acquisition], progress, indices)
         return np.asarray(scores.score_from_moments(acquisition, moments))
+
+    def can_race(self, num_images, best):
+        """Whether there is anything to save: enough samples, enough images, and more than a small last layer drawn."""
+        sampled = self.network.sampled_operations
+        return self.sampling == "weights" and self.samples >= 20 and num_images >= 20 * best and sampled >= 10**5
 
     def moments(self, images, key, needs, progress=None, indices=None):
         """Moments over the samples, as `scores.moments_of` would give them for `probabilities`.
@@ -68,14 +98,15 @@ class PosteriorPredictive:
           dict of float64 arrays.
         """
         indices = np.arange(len(images)) if indices is None else indices
+        draws = self.draws(key) if len(indices) > self.chunk_size else ()
         parts = []
-        for number, size, features in self._chunks(images, indices):
+        for number, size, features in self.chunks(images, indices):
 
             def chunk_progress(done_samples, before=number * self.chunk_size, size=size):
                 if progress:
                     progress(before + size * done_samples // self.samples, len(indices))
 
-            accumulators = self._accumulate_all(tuple(needs), features, key, number, chunk_progress)
+            accumulators = self._accumulate_all(tuple(needs), features, key, number, draws, chunk_progress)
             parts.append({name: value.numpy()[:size] for name, value in accumulators.items()})
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return {name: np.asarray(value) for name, value in scores.finish(joined, self.samples).items()}
@@ -84,39 +115,83 @@ class PosteriorPredictive:
         """All samples, float32 `[S, B, C]`: for few images, since this does grow with S x B."""
         parts = [
             self._all_samples(features, key, number)[:, :size]
-            for number, size, features in self._chunks(images, np.arange(len(images)))
+            for number, size, features in self.chunks(images, np.arange(len(images)))
         ]
         return np.concatenate(parts, axis=1)
 
-    def _chunks(self, images, indices):
-        """Yields the number of each chunk, its size, and the features of its images."""
+    def chunks(self, images, indices):
+        """Yields the number of each chunk, its size, and the features of its images, filled up to whole tiles."""
         if not len(indices):
             raise ValueError("there is no image to predict")
         for number, start in enumerate(range(0, len(indices), self.chunk_size)):
             chunk = indices[start : start + self.chunk_size]
-            padded = self._pad(as_float(images[chunk]))
-            features = [self._features(padded[i : i + FEATURE_BATCH]) for i in range(0, len(padded), FEATURE_BATCH)]
-            yield number, len(chunk), tf.concat(features, axis=0) if len(features) > 1 else features[0]
+            yield number, len(chunk), self.features(as_float(images[chunk]))
 
-    def _pad(self, chunk):
-        if not self.jit_compile:
-            return chunk
-        return np.pad(chunk, [(0, self.chunk_size - len(chunk))] + [(0, 0)] * (chunk.ndim - 1))
+    def features(self, images):
+        """The features of float images, filled up with zeros to whole tiles."""
+        unit = self.chunk_size if self.jit_compile else self.tile_size
+        rows = -(-len(images) // unit) * unit
+        images = np.pad(images, [(0, rows - len(images))] + [(0, 0)] * (images.ndim - 1))
+        step = min(rows, FEATURE_TILE)
+        parts = [self._features(images[i : i + step]) for i in range(0, rows, step)]
+        return tuple(tf.concat(part, axis=0) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
 
-    def _sample(self, features, key, t, chunk):
-        counter = tf.cast(t, tf.int64)
+    def draws(self, key):
+        """The draws of all samples, stacked, or () where each sample is better drawn when it is needed."""
+        if self.sampling == "image" or not self.network.is_stochastic:
+            return ()
+        if "draws" not in self._compiled:
+            self._compiled["draws"] = tf.function(self._stacked_draws, autograph=False, jit_compile=self.jit_compile)
+            one = self._compiled["draws"].get_concrete_function(tf.TensorSpec([], tf.int64)).structured_outputs
+            self._draw_bytes = sum(leaf.shape.num_elements() * leaf.dtype.size for leaf in _leaves(one))
+        return self._compiled["draws"](tf.constant(key, tf.int64)) if self._draw_bytes <= DRAW_BYTES else ()
+
+    def _stacked_draws(self, key):
+        example = self.network.draw(make_seed(key, 0))
+        stacks = tuple(tf.TensorArray(leaf.dtype, self.samples, element_shape=leaf.shape) for leaf in _leaves(example))
+
+        def body(t, stacks):
+            leaves = _leaves(self.network.draw(make_seed(key, t)))
+            return t + 1, tuple(stack.write(t, leaf) for stack, leaf in zip(stacks, leaves, strict=True))
+
+        _, stacks = tf.while_loop(lambda t, _: t < self.samples, body, (0, stacks), parallel_iterations=1)
+        stacked = iter([stack.stack() for stack in stacks])
+        return tf.nest.map_structure(lambda leaf: None if leaf is None else next(stacked), example)
+
+    def sample(self, features, key, t, chunk, draws):
+        """Probabilities `[B, C]` of sample t for features of whole tiles."""
         if self.sampling == "image":
-            counter += tf.cast(chunk, tf.int64) * self.samples
-        return tf.nn.softmax(self.network.sampled_logits(features, make_seed(key, counter), self.sampling))
+            counter = tf.cast(t, tf.int64) + tf.cast(chunk, tf.int64) * self.samples
+            return tf.nn.softmax(self.network.sampled_logits(features, make_seed(key, counter), "image"))
+        if draws:
+            draw = tf.nest.map_structure(lambda leaf: None if leaf is None else leaf[t], draws)
+        else:
+            draw = self.network.draw(make_seed(key, t))
+        if self.jit_compile:
+            return tf.nn.softmax(self.network.apply_draw(features, draw))
+        return self._in_tiles(features, draw)
 
-    def _accumulate_all(self, needs, features, key, chunk, progress):
+    def _in_tiles(self, features, draw):
+        tiles = tf.shape(features[0])[0] // self.tile_size
+        parts = tf.TensorArray(tf.float32, tiles, element_shape=[self.tile_size, self.network.num_classes])
+
+        def body(i, parts):
+            start = i * self.tile_size
+            tile = tuple(feature[start : start + self.tile_size] for feature in features)
+            tile = tuple(tf.ensure_shape(x, [self.tile_size, *x.shape[1:]]) for x in tile)
+            return i + 1, parts.write(i, tf.nn.softmax(self.network.apply_draw(tile, draw)))
+
+        _, parts = tf.while_loop(lambda i, _: i < tiles, body, (0, parts), parallel_iterations=1)
+        return tf.reshape(parts.stack(), [-1, self.network.num_classes])
+
+    def _accumulate_all(self, needs, features, key, chunk, draws, progress):
         """All samples of a chunk, in portions of about a second, between which the host has control."""
-        accumulators = scores.empty_accumulators(needs, len(features), self.network.num_classes)
+        accumulators = scores.empty_accumulators(needs, len(features[0]), self.network.num_classes)
         done, count = 0, self._portion
         while done < self.samples:
             count = min(count, self.samples - done)
             began = time.perf_counter()
-            accumulators = self._accumulate(needs)(features, key, chunk, done, count, accumulators)
+            accumulators = self.accumulate(features, key, chunk, done, count, accumulators, draws)
             next(iter(accumulators.values())).numpy()
             done += count
             progress(done)
@@ -124,50 +199,70 @@ class PosteriorPredictive:
         self._portion = count
         return accumulators
 
-    def _accumulate(self, needs):
-        if needs not in self._compiled:
-            empty = scores.empty_accumulators(needs, 1, self.network.num_classes)
-            accumulators = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in empty.items()}
-            self._compiled[needs] = tf.function(
-                self._loop,
-                autograph=False,
-                jit_compile=self.jit_compile,
-                input_signature=[
-                    tf.TensorSpec([None, *self._feature_shape()]),
-                    tf.TensorSpec([], tf.int64),
-                    tf.TensorSpec([], tf.int32),
-                    tf.TensorSpec([], tf.int32),
-                    tf.TensorSpec([], tf.int32),
-                    accumulators,
-                ],
+    def accumulate(self, features, key, chunk, start, count, accumulators, draws):
+        """Adds the samples `start` to `start + count - 1` to the accumulators, in one compiled computation."""
+        name = "accumulate"
+        if name not in self._compiled:
+            self._compiled[name] = tf.function(
+                self._loop, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
             )
-        return self._compiled[needs]
+        arguments = (tf.constant(key, tf.int64), *(tf.constant(x, tf.int32) for x in (chunk, start, count)))
+        return self._compiled[name](features, *arguments, accumulators, draws)
 
-    def _feature_shape(self):
-        shape = (None, *self.network.one_input_shape)
-        for layer in self.network.stack[: self.network.split]:
-            shape = layer.compute_output_shape(shape)
-        return tuple(shape)[1:]
-
-    def _loop(self, features, key, chunk, start, count, accumulators):
-        """Adds the samples `start` to `start + count - 1` to the accumulators."""
-
+    def _loop(self, features, key, chunk, start, count, accumulators, draws):
         def body(t, accumulators):
-            return t + 1, scores.accumulate(accumulators, self._sample(features, key, t, chunk), t)
+            sample = self.sample(features, key, t, chunk, draws)
+            return t + 1, scores.accumulate(accumulators, sample, t)
 
         _, accumulators = tf.while_loop(
             lambda t, _: t < start + count, body, (start, accumulators), parallel_iterations=1
         )
         return accumulators
 
+    def collect(self, name, features, key, start, count, accumulators, evidence, threshold, draws):
+        """`accumulate` that also collects what the samples say against each image in a race.
+
+        Args:
+          name: the acquisition function.
+          features, key, start, count, accumulators, draws: as of `accumulate`.
+          evidence: as of `racing.collect`.
+          threshold: score that is at least needed.
+
+        Returns:
+          `(accumulators, evidence)`.
+        """
+        if ("collect", name) not in self._compiled:
+
+            def loop(features, key, start, count, accumulators, evidence, threshold, draws):
+                line = racing.tangent(name, accumulators, tf.maximum(start, 1), threshold)
+
+                def body(t, accumulators, evidence):
+                    p = self.sample(features, key, t, 0, draws)
+                    new = racing.collect(name, evidence, line, accumulators, p, t, self.samples, threshold)
+                    has_tangent = start > 0  # nothing is known before the first samples
+                    evidence = tf.nest.map_structure(lambda a, b: tf.where(has_tangent, a, b), new, evidence)
+                    return t + 1, scores.accumulate(accumulators, p, t), evidence
+
+                _, accumulators, evidence = tf.while_loop(
+                    lambda t, *_: t < start + count, body, (start, accumulators, evidence), parallel_iterations=1
+                )
+                return accumulators, evidence
+
+            self._compiled["collect", name] = tf.function(
+                loop, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
+            )
+        arguments = (tf.constant(key, tf.int64), tf.constant(start, tf.int32), tf.constant(count, tf.int32))
+        threshold = tf.constant(threshold, tf.float64)
+        return self._compiled["collect", name](features, *arguments, accumulators, evidence, threshold, draws)
+
     def _all_samples(self, features, key, chunk):
         if "all" not in self._compiled:
             self._compiled["all"] = tf.function(
-                self._sample, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
+                self.sample, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
             )
         key, chunk = tf.constant(key, tf.int64), tf.constant(chunk)
         return np.stack(
-            [self._compiled["all"](features, key, tf.constant(t), chunk).numpy() for t in range(self.samples)]
+            [self._compiled["all"](features, key, tf.constant(t), chunk, ()).numpy() for t in range(self.samples)]
         )
 
 
@@ -177,14 +272,22 @@ def as_float(images):
     return images.astype(np.float32) / np.float32(255) if images.dtype == np.uint8 else images.astype(np.float32)
 
 
-def _chunk_size(network):
-    """Images per chunk, a power of two, so that the widest activation after the split stays bounded."""
-    shape, widest = (1, *network.one_input_shape), 1
-    for i, layer in enumerate(network.stack):
-        if i >= network.split:
-            widest = max(widest, int(np.prod(shape)))
-        shape = tuple(layer.compute_output_shape(shape))
-        if i >= network.split:
-            widest = max(widest, int(np.prod(shape)))
-    size = 2 ** int(np.log2(CHUNK_FLOATS / widest))
-    return int(np.clip(size, 64, 8192))
+def _leaves(draws):
+    return [leaf for leaf in tf.nest.flatten(draws) if leaf is not None]
+
+
+def _sizes(network, sampling, jit_compile):
+    """Images per tile and per chunk, powers of two, so that activations after the split, and features, are bounded."""
+    shapes = [(1, *network.one_input_shape)]
+    for layer in network.stack:
+        shapes.append(tuple(layer.compute_output_shape(shapes[-1])))
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    if sampling == "image" or jit_compile:
+        chunk = _power_of_two(CHUNK_FLOATS / max(sizes[network.split :]))
+        return chunk, chunk
+    tile = _power_of_two(TILE_FLOATS / max(sizes[network.split :]))
+    return tile, max(tile, _power_of_two(CHUNK_FLOATS / sizes[network.split]))
+
+
+def _power_of_two(size):
+    return int(np.clip(2 ** int(np.log2(size)), 64, 8192))

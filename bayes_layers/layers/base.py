@@ -6,6 +6,8 @@ A stochastic layer of this package speaks one protocol, which prediction relies 
 - `layer.draw(seed)`: one draw of what is random in the layer,
 - `layer.apply_draw(inputs, draw)`: the layer with that draw, the same for all inputs.
 
+A layer with a kernel also has `layer.mean_outputs(inputs)`, the part of its product that does not depend on the draw.
+
 `seed` is an int64 tensor `[2]` (`bayes_layers.layers.randomness`). Called without one, a layer takes
 the next value of a counter of its own, a non-trainable weight, so that plain `fit` works as well.
 """
@@ -18,6 +20,7 @@ import tf_keras
 
 from bayes_layers import streams
 from bayes_layers.layers import posteriors, randomness
+from bayes_layers.layers.products import Products
 
 tfd = tfp.distributions
 
@@ -40,7 +43,7 @@ class OwnSeeds:
         return randomness.make_seed(self._own_key, self._own_calls.assign_add(1))
 
 
-class MeanFieldLayer(OwnSeeds):
+class MeanFieldLayer(OwnSeeds, Products):
     """Mixin for a tfp.layers variational layer with a factorised Normal posterior on its kernel.
 
     The subclass says what the layer does with a kernel (`_linear`) and how its output is perturbed
@@ -102,7 +105,7 @@ class MeanFieldLayer(OwnSeeds):
         """True: this layer is sampled at prediction too."""
         return True
 
-    def call(self, inputs, seed=None):
+    def call(self, inputs, seed=None, pool=None):
         """Applies the layer with weight noise of its own for every example.
 
         Called the Keras way, without a seed, the layer adds its KL by `add_loss`. Whoever passes a seed takes
@@ -111,26 +114,60 @@ class MeanFieldLayer(OwnSeeds):
         Args:
           inputs: `[B, ...]`.
           seed: int64 tensor `[2]`, or None for the next of the layer's own.
+          pool: a max-pooling layer for the outputs, if the activation is monotone, or None.
 
         Returns:
           `[B, ...]`.
         """
         adds_loss = seed is None
         seed = self._seed_or_own(seed)
-        inputs = tf.cast(inputs, self.compute_dtype)
-        outputs = self._finish(self._sampled_outputs(inputs, seed), self._bias(seed))
+        outputs = self._finish(self._sampled_outputs(inputs, seed), self._bias(seed), pool)
         if adds_loss and (self.kernel_prior is not None or self.bias_prior is not None):
             self.add_loss(self.kl())
         return outputs
 
     def draw(self, seed):
-        """One draw `(kernel, bias)` of the weights from the posterior; bias is None without one."""
-        return self.kernel_loc + self._kernel_noise(seed), self._bias(seed)
+        """One draw of the weights from the posterior, for `apply_draw`.
 
-    def apply_draw(self, inputs, draw):
-        """Applies the layer with one draw of the weights for all inputs `[B, ...]`."""
-        kernel, bias = draw
-        return self._finish(self._linear(inputs, kernel), bias)
+        Args:
+          seed: int64 tensor `[2]`.
+
+        Returns:
+          `(deviation, bias)`: the kernel's deviation from its mean, in the dtype in which it is multiplied,
+          and the bias, or None without one.
+        """
+        deviation = self._kernel_noise(seed)
+        return tf.cast(deviation, self.product_dtype(deviation)), self._bias(seed)
+
+    def mean_outputs(self, inputs):
+        """The product of inputs `[B, ...]` and the kernel's mean, float32, before bias and activation."""
+        return tf.cast(self._linear(inputs, self.kernel_loc), tf.float32)
+
+    def apply_draw(self, inputs, draw, mean_outputs=None, pool=None, row_scale=None):
+        """Applies the layer with one draw of the weights for all inputs.
+
+        In float32 the kernel is mean + deviation; in a lower precision both are multiplied apart, so that
+        no rounding of the sum can hide the deviation.
+
+        Args:
+          inputs: `[B, ...]`.
+          draw: what `draw` returned.
+          mean_outputs: what `mean_outputs` returned for these inputs, or None.
+          pool: a max-pooling layer for the outputs, if the activation is monotone, or None.
+          row_scale: `[1, I]`, by which the inputs of a dense layer are to be multiplied, or None.
+
+        Returns:
+          `[B, ...]`.
+        """
+        deviation, bias = draw
+        loc = tf.convert_to_tensor(self.kernel_loc)
+        if row_scale is not None:
+            loc, deviation = (k * tf.cast(row_scale[0][:, None], k.dtype) for k in (loc, deviation))
+        if mean_outputs is None and deviation.dtype == tf.float32:
+            return self._finish(self._linear(inputs, loc + deviation), bias, pool)
+        if mean_outputs is None:
+            mean_outputs = tf.cast(self._linear(inputs, loc), tf.float32)
+        return self._finish(mean_outputs + tf.cast(self._linear(inputs, deviation), tf.float32), bias, pool)
 
     def kl(self):
         """KL[q || p] of the layer in nats, a scalar: the sum over kernel and, if variational, bias."""
@@ -188,14 +225,6 @@ class MeanFieldLayer(OwnSeeds):
             return tf.convert_to_tensor(distribution.loc)
         scale = tf.convert_to_tensor(distribution.scale)
         return distribution.loc + scale * randomness.normal(scale.shape, randomness.fold_in(seed, BIAS))
-
-    def _finish(self, outputs, bias):
-        if bias is not None:
-            outputs = tf.nn.bias_add(outputs, bias)
-        return outputs if self.activation is None else self.activation(outputs)
-
-    def _linear(self, inputs, kernel):
-        raise NotImplementedError
 
     def _sampled_outputs(self, inputs, seed):
         raise NotImplementedError

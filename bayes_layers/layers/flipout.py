@@ -14,14 +14,17 @@ import tensorflow_probability as tfp
 
 from bayes_layers.layers import randomness
 from bayes_layers.layers.base import SIGN_IN, SIGN_OUT, MeanFieldLayer
+from bayes_layers.layers.products import ConvolutionProduct, DenseProduct
 
 
 class _Flipout(MeanFieldLayer):
     def _sampled_outputs(self, inputs, seed):
-        mean = self._linear(inputs, self.kernel_loc)
-        sign_in = _signs_like(inputs, randomness.fold_in(seed, SIGN_IN))
+        inputs = tf.cast(inputs, self.product_dtype(self.kernel_loc))  # signs are exact in every precision
+        mean = self.mean_outputs(inputs)
+        sign_in = tf.cast(_signs_like(inputs, randomness.fold_in(seed, SIGN_IN)), inputs.dtype)
         sign_out = _signs_like(mean, randomness.fold_in(seed, SIGN_OUT))
-        return mean + self._linear(inputs * sign_in, self._kernel_noise(seed)) * sign_out
+        perturbation = self._linear(inputs * sign_in, self._kernel_noise(seed))
+        return mean + tf.cast(perturbation, tf.float32) * sign_out
 
 
 def _signs_like(x, seed):
@@ -29,27 +32,19 @@ def _signs_like(x, seed):
     return randomness.signs([tf.shape(x)[0], *[1] * (x.shape.rank - 2), x.shape[-1]], seed)
 
 
-class DenseFlipout(_Flipout, tfp.layers.DenseFlipout):
+class DenseFlipout(_Flipout, DenseProduct, tfp.layers.DenseFlipout):
     """A dense layer `[B, I] -> [B, units]` with Flipout; see `MeanFieldLayer` for its arguments."""
-
-    def _linear(self, inputs, kernel):
-        return tf.matmul(inputs, kernel)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
 
 
-class Convolution2DFlipout(_Flipout, tfp.layers.Convolution2DFlipout):
+class Convolution2DFlipout(_Flipout, ConvolutionProduct, tfp.layers.Convolution2DFlipout):
     """A convolution `[B, H, W, C] -> [B, H', W', filters]` with Flipout; see `MeanFieldLayer`.
 
     Signs are drawn per example and channel, as in the paper: within one example all positions see
     the same weights. Inputs are channels-last.
     """
-
-    def _linear(self, inputs, kernel):
-        return tf.nn.conv2d(
-            inputs, kernel, strides=self.strides, padding=self.padding.upper(), dilations=self.dilation_rate
-        )
 
     def build(self, input_shape):
         if self.data_format != "channels_last":

@@ -7,11 +7,15 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bayes_layers.layers import dropout, flipout, initializers, randomness
+from bayes_layers.layers import deterministic, dropout, flipout, initializers, local_reparameterization, randomness
+from bayes_layers.layers.products import PRECISIONS, ConvolutionProduct, DenseProduct, Products
 
 CUSTOM_OBJECTS = {
     cls.__name__: cls
     for cls in (
+        deterministic.DeterministicConvolution2D,
+        deterministic.DeterministicDense,
+        local_reparameterization.DenseLocalReparameterization,
         flipout.DenseFlipout,
         flipout.Convolution2DFlipout,
         dropout.MonteCarloDropout,
@@ -20,6 +24,10 @@ CUSTOM_OBJECTS = {
         initializers.Zeros,
     )
 }
+KERNEL_NAMES = ("/kernel:0", "/kernel_posterior_loc:0")
+MONOTONE_ACTIVATIONS = tuple(
+    getattr(tf_keras.activations, name) for name in ("linear", "relu", "softplus", "tanh", "sigmoid", "elu")
+)
 
 
 class Network(tf_keras.Model):
@@ -50,6 +58,7 @@ class Network(tf_keras.Model):
             shape = layer.compute_output_shape(shape)
         self.num_classes = int(shape[-1])
         self.built = True
+        self.precision = "float32"
 
     def call(self, inputs, training=None, seed=None):
         """Logits `[B, C]` of inputs `[B, ...]`, every example with its own network.
@@ -79,41 +88,134 @@ class Network(tf_keras.Model):
         """The layers that have a posterior over their weights, in order."""
         return [layer for layer in self.stack if hasattr(layer, "kl")]
 
+    @property
+    def precision(self):
+        """Precision of convolutions and matrix products, "float32" or "bfloat16"; what makes the logits is float32."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, name):
+        if name not in PRECISIONS:
+            raise ValueError(f"precision={name} is not valid: it takes {' or '.join(PRECISIONS)}")
+        self._precision = name
+        products = [layer for layer in self.stack if isinstance(layer, Products)]
+        for layer in products:
+            layer.precision = name if layer is not products[-1] else "float32"
+
+    @property
+    def sampled_operations(self):
+        """Floating-point operations per image and Monte-Carlo sample, of convolutions and matrix products."""
+        return sum(operations(self)[self.split :])
+
     def features(self, inputs):
-        """The output of the deterministic layers before the split."""
-        return self._apply(inputs, 0, self.split, False, None)
+        """What all Monte-Carlo samples have in common.
+
+        Args:
+          inputs: `[B, ...]`.
+
+        Returns:
+          A tuple of tensors `[B, ...]`: the output of the deterministic layers before the split, in the
+          dtype of the next product, and, if that product has a reduced precision, its part with the mean kernel.
+        """
+        outputs = self._apply(inputs, 0, self.split, False, None)
+        product = self._first_product()
+        if product is None or product.product_dtype(product.trainable_weights[0]) == tf.float32:
+            return (outputs,)
+        factor = tf.cast(outputs, product.product_dtype(product.trainable_weights[0]))
+        is_first = product is self.stack[self.split] and hasattr(product, "mean_outputs")
+        return (factor, product.mean_outputs(outputs)) if is_first else (factor,)
+
+    def _first_product(self):
+        """The layer that multiplies the features, if nothing but a shared dropout mask comes in between."""
+        following = self.stack[self.split : self.split + 2]
+        if following and not isinstance(following[0], Products):
+            following = following[1:] if self._scales_rows(self.split) else []
+        return following[0] if following else None
+
+    def draw(self, seed):
+        """One draw of everything that is random at prediction, for `apply_draw`.
+
+        Args:
+          seed: int64 tensor `[2]`.
+
+        Returns:
+          A tuple of the stochastic layers' draws.
+        """
+        return tuple(
+            layer.draw(randomness.fold_in(seed, i)) for i, layer in enumerate(self.stack) if _is_stochastic(layer)
+        )
+
+    def apply_draw(self, features, draws):
+        """Logits `[B, C]` of inputs that share one draw (Zeng et al. 2018, appendix B).
+
+        Args:
+          features: what `features` returned.
+          draws: what `draw` returned.
+
+        Returns:
+          Logits `[B, C]`.
+        """
+        outputs, draws, i, row_scale = features[0], list(draws), self.split, None
+        while i < len(self.stack):
+            layer, after = self.stack[i], self._after(i)
+            arguments = {"pool": self.stack[i + 1]} if after > i + 1 else {}
+            if row_scale is not None:
+                arguments["row_scale"], row_scale = row_scale, None
+            if not _is_stochastic(layer):
+                outputs = layer(outputs, **arguments, **_inference_mode(layer))
+            elif self._scales_rows(i):
+                row_scale = draws.pop(0)
+            else:
+                if i == self.split and len(features) > 1:
+                    arguments["mean_outputs"] = features[1]
+                outputs = layer.apply_draw(outputs, draws.pop(0), **arguments)
+            i = after
+        return tf.cast(outputs, tf.float32)
 
     def sampled_logits(self, features, seed, sampling="weights"):
         """Logits `[B, C]` of one Monte-Carlo sample.
 
         Args:
-          features: what `features` returned, `[B, ...]`.
+          features: what `features` returned.
           seed: int64 tensor `[2]`.
-          sampling: "weights" for one draw of the weights that all inputs share (Zeng et al. 2018,
-            appendix B), "image" for one per input.
+          sampling: "weights" for one draw of the weights that all inputs share, "image" for one per input.
 
         Returns:
           Logits `[B, C]`.
         """
         if sampling == "image":
-            return self._apply(features, self.split, len(self.stack), False, seed)
-        outputs = features
-        for i in range(self.split, len(self.stack)):
-            layer = self.stack[i]
-            if _is_stochastic(layer):
-                outputs = layer.apply_draw(outputs, layer.draw(randomness.fold_in(seed, i)))
-            else:
-                outputs = self._apply(outputs, i, i + 1, False, None)
-        return outputs
+            return self._apply(tf.cast(features[0], tf.float32), self.split, len(self.stack), False, seed)
+        return self.apply_draw(features, self.draw(seed))
 
     def _apply(self, outputs, first, last, training, seed):
-        for i in range(first, last):
-            layer = self.stack[i]
+        i = first
+        while i < last:
+            layer, after = self.stack[i], self._after(i, last)
             arguments = {"training": training} if layer._expects_training_arg else {}
+            if after > i + 1:
+                arguments["pool"] = self.stack[i + 1]
             if seed is not None and hasattr(layer, "draw"):
                 arguments["seed"] = randomness.fold_in(seed, i)
             outputs = layer(outputs, **arguments)
+            i = after
         return outputs
+
+    def _after(self, i, last=None):
+        """The layer after layer i: a convolution takes the max pooling that follows it along."""
+        last = len(self.stack) if last is None else last
+        layer = self.stack[i]
+        is_fused = (
+            i + 1 < last
+            and isinstance(layer, ConvolutionProduct)
+            and isinstance(self.stack[i + 1], tf_keras.layers.MaxPooling2D)
+            and layer.activation in MONOTONE_ACTIVATIONS
+        )
+        return i + 2 if is_fused else i + 1
+
+    def _scales_rows(self, i):
+        """Whether layer i is dropout whose shared mask can multiply the next layer's kernel instead of its inputs."""
+        is_followed = i + 1 < len(self.stack) and isinstance(self.stack[i + 1], DenseProduct)
+        return is_followed and isinstance(self.stack[i], dropout.MonteCarloDropout)
 
     def kl(self):
         """KL[q || p] in nats, summed over all Bayesian layers; a scalar, 0 without any."""
@@ -201,8 +303,23 @@ def load_network(path):
     return Network.from_arrays(arrays)
 
 
+def operations(network):
+    """Floating-point operations of each layer's convolution or matrix product, for one image; 0 for other layers."""
+    shape, counts = (1, *network.one_input_shape), []
+    for layer in network.stack:
+        shape = tuple(layer.compute_output_shape(shape))
+        kernel = next((w for w in layer.trainable_weights if w.name.endswith(KERNEL_NAMES)), None)
+        positions = shape[1] * shape[2] if len(shape) == 4 else 1
+        counts.append(2 * positions * int(kernel.shape.num_elements()) if kernel is not None else 0)
+    return counts
+
+
 def _is_stochastic(layer):
     return bool(getattr(layer, "is_stochastic", False))
+
+
+def _inference_mode(layer):
+    return {"training": False} if layer._expects_training_arg else {}
 
 
 def _layer_config(layer):

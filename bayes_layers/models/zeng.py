@@ -5,9 +5,14 @@ import dataclasses
 import tf_keras
 
 from bayes_layers.config import NetworkSettings
-from bayes_layers.layers import dropout, flipout, initializers
+from bayes_layers.layers import deterministic, dropout, flipout, local_reparameterization
 from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from bayes_layers.models.network import Network
+
+DENSE_ESTIMATORS = {
+    "flipout": flipout.DenseFlipout,
+    "local_reparameterization": local_reparameterization.DenseLocalReparameterization,
+}
 
 
 def build_network(settings, input_shape=(28, 28, 1), num_classes=10):
@@ -26,17 +31,18 @@ def build_network(settings, input_shape=(28, 28, 1), num_classes=10):
       A `Network` with logits `[B, num_classes]`.
     """
     bayesian = BAYESIAN_LAYERS[settings.arch]
+    bayesian_dense = DENSE_ESTIMATORS[settings.estimator]
     posterior = {"mu_init": settings.mu_init, "sigma_init": settings.sigma_init, "loc_init": settings.loc_init}
 
     def convolution(name):
         if name in bayesian:
             return flipout.Convolution2DFlipout(32, 4, activation="relu", name=name, **posterior)
-        return tf_keras.layers.Conv2D(32, 4, activation="relu", name=name, **_fresh_initializers())
+        return deterministic.DeterministicConvolution2D(32, 4, activation="relu", name=name)
 
     def dense(name, units, activation):
         if name in bayesian:
-            return flipout.DenseFlipout(units, activation=activation, name=name, **posterior)
-        return tf_keras.layers.Dense(units, activation=activation, name=name, **_fresh_initializers())
+            return bayesian_dense(units, activation=activation, name=name, **posterior)
+        return deterministic.DeterministicDense(units, activation=activation, name=name)
 
     def drop(name, rate):
         return dropout.MonteCarloDropout(rate, settings.dropout_samples, name=name)
@@ -53,7 +59,3 @@ def build_network(settings, input_shape=(28, 28, 1), num_classes=10):
     ]
     description = {field.name: getattr(settings, field.name) for field in dataclasses.fields(NetworkSettings)}
     return Network(layers, input_shape, description, name=settings.arch)
-
-
-def _fresh_initializers():
-    return {"kernel_initializer": initializers.GlorotUniform(), "bias_initializer": initializers.Zeros()}

@@ -47,7 +47,11 @@ class AcquisitionSettings(Settings):
         result=False,
     )
     pool_subset: int = setting(0, "Score a random subset of this size in each cycle; 0: the whole pool.", minimum=0)
-    scoring: str = setting("full", "How the pool is scored: full gives every image all samples.", choices=("full",))
+    scoring: str = setting(
+        "race",
+        "How the pool is scored: race drops images that have no chance after a few samples, full gives every image all.",
+        choices=("race", "full"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,12 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from bayes_layers.config import NetworkSettings, PredictionSettings, TrainingSettings
+from bayes_layers.config import ComputeSettings, NetworkSettings, PredictionSettings, TrainingSettings
 from bayes_layers.inference.elbo import kl_weight
 from bayes_layers.inference.prediction import PosteriorPredictive, as_float
 from bayes_layers.inference.training import ElboTrainer
 from bayes_layers.layers.randomness import make_seed
 from bayes_layers.models.zeng import build_network
+from bayes_layers.processor import resolve_precision
 from bayes_layers.settings import SettingError
 from bayes_layers.streams import stream_key
 from experiments.active_learning.acquisition import choose, random_scores, random_subset
@@ -35,7 +36,9 @@ class ActiveLearner:
         acquisition="var_ratios",
         query_size=10,
         pool_subset=0,
+        scoring="race",
         seed=0,
+        precision="auto",
         jit_compile=False,
         capacity=0,
         network=None,
@@ -49,7 +52,10 @@ class ActiveLearner:
           acquisition: one of `bayes_layers.uncertainty.acquisitions.ACQUISITIONS`.
           query_size: how many images `ask` returns.
           pool_subset: score only so many random images of the pool in each cycle; 0 for all.
+          scoring: "race" drops images that have no chance after a few samples, "full" gives every image all
+            samples (`bayes_layers.inference.race`).
           seed: all randomness follows from it.
+          precision: "float32", "bfloat16" or "auto" (`bayes_layers.config.ComputeSettings`).
           jit_compile: compile training and prediction with XLA.
           capacity: with `jit_compile`, the most labelled images that are expected.
           network: a `Network` of your own, instead of one of Table 1.
@@ -58,13 +64,16 @@ class ActiveLearner:
         Raises:
           SettingError: for a setting that does not exist or a value that it does not take.
         """
-        AcquisitionSettings(acquisition=acquisition, query_size=query_size, pool_subset=pool_subset)
+        AcquisitionSettings(acquisition=acquisition, query_size=query_size, pool_subset=pool_subset, scoring=scoring)
         RunSettings(seed=seed)
+        ComputeSettings(precision=precision)
         network_settings, self._training, prediction = _split(settings)
         self.images = images
         self.acquisition, self.query_size, self.pool_subset = acquisition, query_size, pool_subset
+        self.scoring = scoring
         self.seed, self.capacity = seed, capacity
         self.network = network or build_network(network_settings, np.shape(images)[1:], num_classes)
+        self.network.precision = resolve_precision(precision, network_settings.mu_init)
         self.trainer = ElboTrainer(
             self.network,
             learning_rate=self._training.learning_rate,
@@ -173,7 +182,8 @@ class ActiveLearner:
         if self.acquisition == "random":
             return random_scores(candidates, self.seed, self.cycle)
         self._ensure_fitted()
-        return self.predictive.scores(self.images, self._posterior_key(), self.acquisition, progress, candidates)
+        best = self.query_size if self.scoring == "race" else None
+        return self.predictive.scores(self.images, self._posterior_key(), self.acquisition, progress, candidates, best)
 
     def _posterior_key(self):
         return stream_key(self.seed, "posterior", self.cycle)

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from bayes_layers.processor import resolve_jit_compile, resolve_precision
 from bayes_layers.settings import SettingError
 from bayes_layers.uncertainty.calibration import evaluate
 from experiments.active_learning.acquisition import initial_indices
@@ -69,16 +70,14 @@ def stored_settings(config, path=None, dataset=None):
     settings = {**result_settings(config), "max_labels": config.max_labels, "test_every": config.test_every}
     settings["dataset"] = dataset or known.get("dataset", config.dataset)
     settings["test_dropout"] = str(config.dropout_samples).lower()
-    for name, decide in (("precision", lambda: "float32"), ("jit_compile", _resolve_jit)):
+    decide = {
+        "precision": lambda: resolve_precision("auto", config.mu_init),
+        "jit_compile": lambda: resolve_jit_compile("auto"),
+    }
+    for name, decision in decide.items():
         if settings[name] == "auto":
-            settings[name] = known.get(name) or decide()
+            settings[name] = known.get(name) or decision()
     return settings
-
-
-def _resolve_jit():
-    import tensorflow as tf
-
-    return "true" if tf.config.list_physical_devices("GPU") else "false"
 
 
 def run(config, load_dataset, path, watch):
@@ -150,6 +149,7 @@ class _Cycles:
             "mu_init",
             "sigma_init",
             "loc_init",
+            "estimator",
             "test_dropout",
             "epochs",
             "batch_size",
@@ -162,6 +162,8 @@ class _Cycles:
             "acquisition",
             "query_size",
             "pool_subset",
+            "scoring",
+            "precision",
             "seed",
         )
         self.learner = ActiveLearner(

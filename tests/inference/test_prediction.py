@@ -57,7 +57,7 @@ def test_a_sample_is_one_network_for_all_images(arch):
     predictive = PosteriorPredictive(network_of(arch), 5)
     p = predictive.probabilities(twice, KEY)
     np.testing.assert_allclose(p[:, 0], p[:, -1], atol=1e-6)
-    predictive.chunk_size = 2  # also across chunks
+    predictive.chunk_size = predictive.tile_size = 2  # also across chunks and tiles
     np.testing.assert_allclose(predictive.probabilities(twice, KEY), p, atol=1e-6)
     np.testing.assert_allclose(PosteriorPredictive(predictive.network, 3).probabilities(twice, KEY), p[:3], atol=1e-6)
 
@@ -66,7 +66,7 @@ def test_a_sample_is_one_network_for_all_images(arch):
 def test_a_sample_per_image(arch):
     same = np.repeat(X[:1], 6, axis=0)
     predictive = PosteriorPredictive(network_of(arch), 3, sampling="image")
-    predictive.chunk_size = 3
+    predictive.chunk_size = predictive.tile_size = 3
     p = predictive.probabilities(same, KEY)
     assert all(np.abs(p[:, i] - p[:, j]).max() > 1e-6 for i in range(6) for j in range(i))
     np.testing.assert_array_equal(p, predictive.probabilities(same, KEY))
@@ -110,16 +110,18 @@ def test_indices_select_images_and_floats_are_taken_as_they_are():
 
 def test_progress_and_memory_bound():
     predictive = PosteriorPredictive(network_of("BNN-1"), 2)
-    predictive.chunk_size, seen = 4, []
+    predictive.chunk_size, predictive.tile_size, seen = 4, 4, []
     predictive.mean(X, KEY, lambda done, total: seen.append((done, total)))
     assert seen == [(4, 10), (8, 10), (10, 10)]
-    assert PosteriorPredictive(network_of("BNN"), 2).chunk_size == 1024  # 25 x 25 x 32 floats per image
-    assert PosteriorPredictive(network_of("BNN-2"), 2).chunk_size == 8192
+    whole, split = PosteriorPredictive(network_of("BNN"), 2), PosteriorPredictive(network_of("BNN-2"), 2)
+    assert (whole.tile_size, whole.chunk_size) == (128, 8192)  # 25 x 25 x 32 floats per image, and 28 x 28
+    assert (split.tile_size, split.chunk_size) == (512, 8192)  # 11 x 11 x 32 floats
+    assert PosteriorPredictive(network_of("BNN"), 2, sampling="image").chunk_size == 1024
 
 
 def test_one_scoring_pass_with_and_without_xla():
     network = network_of("BNN-2")
     plain, compiled = PosteriorPredictive(network, 5), PosteriorPredictive(network, 5, jit_compile=True)
-    plain.chunk_size = compiled.chunk_size = 8
+    plain.chunk_size = compiled.chunk_size = plain.tile_size = 8
     np.testing.assert_allclose(plain.mean(X, KEY), compiled.mean(X, KEY), atol=2e-6)
     np.testing.assert_allclose(plain.scores(X, KEY, "bald"), compiled.scores(X, KEY, "bald"), atol=2e-6)

@@ -58,10 +58,14 @@ def test_moments_of_one_row_over_many_calls(make):
 @pytest.mark.parametrize("make", [dense, convolution])
 def test_moments_of_weight_draws(make):
     layer = make()
-    kernels = np.stack([layer.draw(make_seed(5, t))[0].numpy() for t in range(1000)])
+    deviations = np.stack([layer.draw(make_seed(5, t))[0].numpy() for t in range(1000)])
     scale = layer.kernel_scale.numpy()
-    np.testing.assert_array_less(np.abs(kernels.mean(0) - layer.kernel_loc.numpy()), 5 * scale / np.sqrt(1000))
-    np.testing.assert_array_less(np.abs(kernels.var(0) / scale**2 - 1), 5 * np.sqrt(2 / 1000))
+    np.testing.assert_array_less(np.abs(deviations.mean(0)), 5 * scale / np.sqrt(1000))
+    np.testing.assert_array_less(np.abs(deviations.var(0) / scale**2 - 1), 5 * np.sqrt(2 / 1000))
+    x = inputs_for(layer, 3)
+    kernel = layer.kernel_loc + deviations[0]
+    expected = layer._linear(x, kernel) + layer._bias(make_seed(0))
+    np.testing.assert_allclose(layer.apply_draw(x, layer.draw(make_seed(5, 0))), expected, atol=1e-6)
 
 
 def test_rows_of_a_call_are_uncorrelated():

@@ -48,7 +48,8 @@ def test_table_1(arch):
 def test_structure_is_the_papers():
     stack = build_network(NetworkSettings(arch="CNN")).stack
     assert [type(layer).__name__ for layer in stack] == [
-        "Conv2D", "Conv2D", "MaxPooling2D", "Flatten", "MonteCarloDropout", "Dense", "MonteCarloDropout", "Dense"
+        "DeterministicConvolution2D", "DeterministicConvolution2D", "MaxPooling2D", "Flatten",
+        "MonteCarloDropout", "DeterministicDense", "MonteCarloDropout", "DeterministicDense"
     ]  # fmt: skip
     assert [stack[i].kernel_size for i in (0, 1)] == [(4, 4)] * 2 and [stack[i].filters for i in (0, 1)] == [32, 32]
     assert stack[2].pool_size == (2, 2) and (stack[4].rate, stack[6].rate) == (0.25, 0.5)

@@ -1,0 +1,49 @@
+"""What the processor can do, and what `auto` makes of it. Light: no TensorFlow unless a GPU may be there."""
+
+import functools
+import pathlib
+
+CPUINFO = "/proc/cpuinfo"
+SMALLEST_MU = -6.0  # below, two draws may differ by less than bfloat16 can show in what follows them
+
+
+@functools.cache
+def features(path=CPUINFO):
+    """The processor's feature flags, as Linux names them; empty where they cannot be read."""
+    try:
+        lines = pathlib.Path(path).read_text(errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))
+
+
+def has_bfloat16():
+    """Whether products of bfloat16 numbers are instructions of this processor (AMX or AVX-512)."""
+    return bool({"amx_bf16", "avx512_bf16"} & features())
+
+
+def has_gpu():
+    """Whether TensorFlow sees a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def resolve_precision(name, mu_init):
+    """The precision that `--precision` means here.
+
+    Args:
+      name: "auto", "float32" or "bfloat16".
+      mu_init: of the network: the narrower its posterior, the less of it a rounded activation shows.
+
+    Returns:
+      "float32" or "bfloat16".
+    """
+    if name != "auto":
+        return name
+    return "bfloat16" if has_bfloat16() and mu_init >= SMALLEST_MU and not has_gpu() else "float32"
+
+
+def resolve_jit_compile(name):
+    """Whether `--jit_compile` means XLA here, as "true" or "false"."""
+    return name if name != "auto" else str(has_gpu()).lower()
