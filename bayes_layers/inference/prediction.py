@@ -81,8 +81,9 @@ class PosteriorPredictive:
 
     def can_race(self, num_images, best):
         """Whether there is anything to save: enough samples, enough images, and more than a small last layer drawn."""
-        sampled = self.network.sampled_operations
-        return self.sampling == "weights" and self.samples >= 20 and num_images >= 20 * best and sampled >= 10**5
+        is_large = num_images >= max(20 * best, 16 * self.tile_size)
+        is_costly = self.network.sampled_operations >= 10**5
+        return self.sampling == "weights" and self.samples >= 20 and is_large and is_costly
 
     def moments(self, images, key, needs, progress=None, indices=None):
         """Moments over the samples, as `scores.moments_of` would give them for `probabilities`.
@@ -113,8 +114,9 @@ class PosteriorPredictive:
 
     def probabilities(self, images, key):
         """All samples, float32 `[S, B, C]`: for few images, since this does grow with S x B."""
+        draws = self.draws(key) if len(images) > self.chunk_size else ()
         parts = [
-            self._all_samples(features, key, number)[:, :size]
+            self._all_samples(features, key, number, draws)[:, :size]
             for number, size, features in self.chunks(images, np.arange(len(images)))
         ]
         return np.concatenate(parts, axis=1)
@@ -255,14 +257,14 @@ class PosteriorPredictive:
         threshold = tf.constant(threshold, tf.float64)
         return self._compiled["collect", name](features, *arguments, accumulators, evidence, threshold, draws)
 
-    def _all_samples(self, features, key, chunk):
+    def _all_samples(self, features, key, chunk, draws):
         if "all" not in self._compiled:
             self._compiled["all"] = tf.function(
                 self.sample, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
             )
         key, chunk = tf.constant(key, tf.int64), tf.constant(chunk)
         return np.stack(
-            [self._compiled["all"](features, key, tf.constant(t), chunk, ()).numpy() for t in range(self.samples)]
+            [self._compiled["all"](features, key, tf.constant(t), chunk, draws).numpy() for t in range(self.samples)]
         )
 
 

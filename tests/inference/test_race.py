@@ -69,12 +69,13 @@ def test_where_there_is_nothing_to_save_all_are_scored():
     def predictive(arch, samples=100, sampling="weights"):
         return PosteriorPredictive(build_network(NetworkSettings(arch=arch)), samples, sampling)
 
-    assert predictive("BNN-2").can_race(1000, 10)
-    assert not predictive("BNN-2").can_race(100, 10)  # a pool that is hardly larger than what is wanted
-    assert not predictive("BNN-2", samples=10).can_race(1000, 10)
-    assert not predictive("BNN-2", sampling="image").can_race(1000, 10)
-    assert not predictive("BNN-1").can_race(1000, 10)  # only the small last layer is sampled
-    assert not predictive("CNN").can_race(1000, 10)
+    assert predictive("BNN-2").can_race(10000, 10)
+    assert not predictive("BNN-2").can_race(10000, 1000)  # a pool that is hardly larger than what is wanted
+    assert not predictive("BNN-2").can_race(1000, 10)  # a few tiles
+    assert not predictive("BNN-2", samples=10).can_race(10000, 10)
+    assert not predictive("BNN-2", sampling="image").can_race(10000, 10)
+    assert not predictive("BNN-1").can_race(10000, 10)  # only the small last layer is sampled
+    assert not predictive("CNN").can_race(10000, 10)
 
 
 def test_draws_that_are_kept_are_those_that_are_drawn_anew(network, digits, monkeypatch):
@@ -95,7 +96,7 @@ def test_a_race_with_xla_picks_the_same(network, digits):
     compiled = PosteriorPredictive(network, SAMPLES, jit_compile=True)
     compiled.tile_size = compiled.chunk_size = 256
     arguments = (digits.train_images, KEY, "var_ratios")
-    scores = [p.scores(*arguments, indices=np.arange(60, 560), best=BEST) for p in (plain, compiled)]
+    scores = [race.Race(p, *arguments, BEST, 1e-3).run(np.arange(60, 560)) for p in (plain, compiled)]
     picks = [np.argsort(-s, kind="stable")[:BEST] for s in scores]
     np.testing.assert_array_equal(*picks)
     np.testing.assert_allclose(scores[0][picks[0]], scores[1][picks[1]], atol=1e-5)
