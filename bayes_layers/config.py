@@ -87,8 +87,8 @@ class ComputeSettings(Settings):
 
     precision: str = setting(
         "auto",
-        "Arithmetic of convolutions and matrix products; all else is float32. auto: bfloat16 on a processor that has it "
-        "(AMX or AVX-512 BF16) and for mu_init from -6, else float32.",
+        "Arithmetic of convolutions and matrix products; all else is float32. auto: bfloat16 on a processor that has "
+        "it (AMX or AVX-512 BF16) and for mu_init from -6, else float32.",
         choices=("auto", "float32", "bfloat16"),
     )
     jit_compile: str = setting(

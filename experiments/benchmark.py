@@ -6,51 +6,57 @@ The naive way is `experiments.naive`: the same network from plain tfp.layers, fl
 (64 for training, 1,000 for prediction), and one full pass over the images per Monte-Carlo sample. It runs in a
 process of its own. Works:
 
-  train_step    one minibatch of 64: gradients of the ELBO and Adam
-  score_pool    variation ratios of 60,000 images with 100 samples
-  predict_test  the predictive distribution of 10,000 images with 100 samples
+  train_step       one minibatch of 64: gradients of the ELBO and Adam
+  score_pool       variation ratios of 60,000 images with 100 samples, for the ten best
+  predict_test     the predictive distribution of 10,000 images with 100 samples
+  picks_agreement  which share of the ten that full scoring picks racing picks, for every acquisition function
 
 Naive prediction is timed over one pass and multiplied by the samples; ours is timed in full on `--images` images, and
-scaled to the pool's size. The floor is the time that the necessary multiplications and additions take at the
-machine's measured rate of float32 matrix products; its share of our time says what is left to win in that arithmetic.
+scaled to the pool's size. Networks that predict are fitted to 100 images. The floor is the time that the arithmetic of
+the way that was taken needs at the machine's measured rate of matrix products in that precision, or its bytes at the
+measured rate of copying; its share of our time says what is left to win.
 
-Results: docs/benchmarks.md. Run time: about 25 minutes for all on two cores, 4 with --quick.
+Results: docs/benchmarks.md. Run time on two cores: an hour for all, 25 minutes with --quick.
 """
 
 import dataclasses
-import json
-import os
-import statistics
-import subprocess
 import sys
-import time
 
-from bayes_layers.config import NetworkSettings
 from bayes_layers.models.architectures import ARCHITECTURES
 from bayes_layers.settings import SettingError, Settings, setting
-from experiments import entry
-from experiments.errors import UserError
+from experiments import datasets, entry
+from experiments.active_learning.config import DataSettings
 from experiments.records import files
-
-WORKS = ("train_step", "score_pool", "predict_test")
-IMAGES = {"score_pool": 60000, "predict_test": 10000}
-SAMPLES = 100
+from experiments.speed import figure, floor, programs
+from experiments.speed.baseline import NaiveProcess
+from experiments.speed.works import WORKS, Bench
 
 
 @dataclasses.dataclass(frozen=True)
 class BenchmarkSettings(Settings):
     """Benchmark"""
 
-    archs: str = setting("all", "Architectures, separated by commas, or all.", result=False)
-    works: str = setting("all", f"Works, separated by commas: {', '.join(WORKS)}; or all.", result=False)
-    repeats: int = setting(5, "How many times each side is timed, in turn.", minimum=1, result=False)
-    images: int = setting(10000, "Images on which our prediction is timed.", minimum=1000, result=False)
-    quick: bool = setting(False, "3 repeats, 4,000 images.", result=False)
-    json: str = setting("", "A file for the rows, as a JSON list.", result=False)
+    archs: str = setting("all", "Architectures, separated by commas, or all.")
+    works: str = setting("all", f"Works, separated by commas: {', '.join(WORKS)}; or all.")
+    repeats: int = setting(5, "How many times each side is timed, in turn.", minimum=1)
+    images: int = setting(60000, "Images on which our prediction is timed.", minimum=1000, maximum=60000)
+    quick: bool = setting(False, "3 repeats, 12,000 images.")
+    json: str = setting("", "A file for the rows, as a JSON list.")
+    figure: str = setting("", "A file for the rows as a picture.")
+    export_stablehlo: str = setting(
+        "",
+        "Write the XLA programs of training and scoring to this directory, as portable StableHLO with example inputs, "
+        "and time nothing.",
+    )
+    precision: str = setting("auto", "Arithmetic of our side, as in al_mnist.", choices=("auto", "float32", "bfloat16"))
+    estimator: str = setting(
+        "flipout", "Estimator of our side, as in al_mnist.", choices=("flipout", "local_reparameterization")
+    )
+    scoring: str = setting("race", "Scoring of our side, as in al_mnist.", choices=("race", "full"))
 
     def __post_init__(self):
         super().__post_init__()
-        for name, known in (("archs", ARCHITECTURES), ("works", WORKS)):
+        for name, known in (("archs", ARCHITECTURES), ("works", tuple(WORKS))):
             unknown = set(self.chosen(name, known)) - set(known)
             if unknown:
                 raise SettingError(
@@ -60,169 +66,64 @@ class BenchmarkSettings(Settings):
     def chosen(self, name, known):
         """The names in a comma-separated setting."""
         value = getattr(self, name)
-        return known if value == "all" else tuple(part.strip() for part in value.split(","))
+        return tuple(known) if value == "all" else tuple(part.strip() for part in value.split(","))
 
 
-class NaiveProcess:
-    """The naive way in a process of its own; a context manager."""
-
-    def __enter__(self):
-        command = [sys.executable, "-W", "ignore", "-m", "experiments.naive", "--serve"]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
-        return self
-
-    def __exit__(self, *exception):
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
-
-    def seconds(self, work, arch, count):
-        """Asks for one timing."""
-        self._process.stdin.write(json.dumps({"work": work, "arch": arch, "count": count}) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise UserError("the naive baseline stopped; run `python -m experiments.naive --serve` to see why")
-        return json.loads(answer)["seconds"]
-
-
-def matmul_rate(size=2048, repeats=8):
-    """Measured float32 operations per second of a square matrix product."""
-    import tensorflow as tf
-
-    product = tf.function(tf.matmul)
-    a = tf.random.stateless_normal([size, size], [1, 2])
-    product(a, a).numpy()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        product(a, a).numpy()
-        times.append(time.perf_counter() - start)
-    return 2 * size**3 / statistics.median(times)
-
-
-def operations(network, is_training):
-    """Floating-point operations per image: `(before the split, after it)`, of products and convolutions.
-
-    Training counts three times the forward pass (and twice that for Bayesian layers, which Flipout applies twice).
-    """
-    shape, counts = (1, *network.one_input_shape), [0, 0]
-    for i, layer in enumerate(network.stack):
-        outputs = tuple(layer.compute_output_shape(shape))
-        kernel = [w for w in layer.trainable_weights if w.name.endswith(("/kernel:0", "kernel_posterior_loc:0"))]
-        if kernel:
-            positions = outputs[1] * outputs[2] if len(outputs) == 4 else 1
-            count = 2 * positions * int(kernel[0].shape.num_elements())
-            if is_training:
-                count *= 6 if hasattr(layer, "kl") else 3
-            counts[i >= network.split] += count
-        shape = outputs
-    return counts
-
-
-def time_train_step(arch, naive, config):
-    """One row for the training step."""
-    import numpy as np
-
-    from bayes_layers import ElboTrainer, build_network
-
-    network = build_network(NetworkSettings(arch=arch))
-    trainer = ElboTrainer(network)
-    images = np.random.default_rng(0).random((1024, 28, 28, 1), np.float32)
-    labels = np.arange(1024) % 10
-    trainer.fit(images[:64], labels[:64], epochs=3, kl_weight=1e-3, seed=0)
-
-    def ours():
-        start = time.perf_counter()
-        trainer.fit(images, labels, epochs=2, kl_weight=1e-3, seed=0)
-        return (time.perf_counter() - start) / 32
-
-    naive_seconds, our_seconds = in_turn(lambda: naive.seconds("train_step", arch, 32), ours, config.repeats)
-    return naive_seconds, our_seconds, 64 * sum(operations(network, True))
-
-
-def time_prediction(work, arch, naive, config):
-    """One row for scoring the pool or predicting the test set."""
-    import numpy as np
-
-    from bayes_layers import PosteriorPredictive, build_network
-
-    network = build_network(NetworkSettings(arch=arch))
-    predictive = PosteriorPredictive(network, SAMPLES)
-    images = np.random.default_rng(0).integers(0, 256, (config.images, 28, 28, 1)).astype(np.uint8)
-    scale = IMAGES[work] / config.images
-    naive_samples = SAMPLES if network.is_stochastic else 1
-    predict = (lambda: predictive.scores(images, 1, "var_ratios")) if work == "score_pool" else (
-        lambda: predictive.mean(images, 1))  # fmt: skip
-    predict()
-
-    def ours():
-        start = time.perf_counter()
-        predict()
-        return scale * (time.perf_counter() - start)
-
-    passes = naive_samples * IMAGES[work] / config.images
-    count = config.images // 1000 * 1000
-    naive_seconds, our_seconds = in_turn(lambda: passes * naive.seconds("pass", arch, count), ours, config.repeats)
-    once, often = operations(network, False)
-    return naive_seconds, our_seconds, IMAGES[work] * (once + predictive.samples * often)
-
-
-def in_turn(naive, ours, repeats):
-    """Median seconds of both sides, timed alternately."""
-    pairs = [(naive(), ours()) for _ in range(repeats)]
-    return tuple(statistics.median(side) for side in zip(*pairs, strict=True))
+@dataclasses.dataclass(frozen=True)
+class BenchmarkConfig(BenchmarkSettings, DataSettings):
+    """Every setting of the benchmark."""
 
 
 def work(config):
-    """Times everything that is asked for and prints a table.
+    """Times everything that is asked for and prints a table, or exports programs.
 
     Args:
-      config: a `BenchmarkSettings`.
+      config: a `BenchmarkConfig`.
     """
     if config.quick:
-        config = config.replace(repeats=3, images=4000)
+        config = config.replace(repeats=3, images=12000)
+    dataset_name = datasets.resolve(config.dataset, config.data_dir)
     entry.start_tensorflow()
-    rate = matmul_rate()
-    print(f"float32 matrix product: {rate / 1e9:.0f} GFLOP/s")
-    print(f"{'work':<14}{'arch':<12}{'naive':>12}{'ours':>12}{'ratio':>8}{'floor share':>13}", flush=True)
-    rows = []
-    with NaiveProcess() as naive:
-        for name in config.chosen("works", WORKS):
-            for arch in config.chosen("archs", ARCHITECTURES):
-                timed = time_train_step(arch, naive, config) if name == "train_step" else time_prediction(
-                    name, arch, naive, config)  # fmt: skip
-                rows.append(_row(name, arch, *timed, rate))
-    if config.json:
-        files.write_json(config.json, rows)
-
-
-def _row(name, arch, naive_seconds, our_seconds, count, rate):
-    row = {
-        "work": name,
-        "arch": arch,
-        "acquisition": "var_ratios" if name == "score_pool" else None,
-        "naive_s": naive_seconds,
-        "ours_s": our_seconds,
-        "ratio": naive_seconds / our_seconds,
-        "floor_share": count / rate / our_seconds,
-        "agreement": None,
-    }
-    unit, factor = ("ms", 1e3) if name == "train_step" else ("s", 1)
+    archs = config.chosen("archs", ARCHITECTURES)
+    if config.export_stablehlo:
+        programs.export(config.export_stablehlo, archs, config.estimator)
+        return
+    rates = floor.machine_rates()
+    print(", ".join(_rate_text(name, rate) for name, rate in rates.items()))
     print(
-        f"{name:<14}{arch:<12}{factor * naive_seconds:>9.2f} {unit:<2}{factor * our_seconds:>9.2f} {unit:<2}"
-        f"{row['ratio']:>7.1f}x{100 * row['floor_share']:>11.0f} %",
+        f"{'work':<16}{'arch':<12}{'acquisition':<17}{'naive':>12}{'ours':>12}{'ratio':>8}{'floor share':>13}",
         flush=True,
     )
-    return row
+    rows = []
+    with NaiveProcess() as naive:
+        bench = Bench(config, datasets.load(dataset_name, config.data_dir), naive, rates)
+        for name in config.chosen("works", WORKS):
+            for arch in archs:
+                found = WORKS[name](bench, arch)
+                for row in found if isinstance(found, list) else [found]:
+                    rows.append(row)
+                    print(_line(row), flush=True)
+    for arch, rate in bench.rates_of_naive.items():
+        print(f"naive, {arch}: {rate:,.0f} images per second and sample")
+    if config.json:
+        files.write_json(config.json, rows)
+    if config.figure:
+        figure.draw(rows, config.figure)
+
+
+def _rate_text(name, rate):
+    return f"copy: {rate / 1e9:.1f} GB/s" if name == "copy" else f"{name} matrix product: {rate / 1e9:.0f} GFLOP/s"
+
+
+def _line(row):
+    head = f"{row['work']:<16}{row['arch']:<12}{row['acquisition'] or '':<17}"
+    if row["ours_s"] is None:
+        return f"{head}{100 * row['agreement']:>6.0f} % of the picks"
+    unit, factor = ("ms", 1e3) if row["work"] == "train_step" else ("s", 1)
+    return (
+        f"{head}{factor * row['naive_s']:>9.2f} {unit:<2}{factor * row['ours_s']:>9.2f} {unit:<2}"
+        f"{row['ratio']:>7.1f}x{100 * row['floor_share']:>11.0f} %"
+    )
 
 
 def main(argv=None):
@@ -230,8 +131,8 @@ def main(argv=None):
     return entry.main(
         sys.argv if argv is None else argv,
         description=__doc__,
-        config_class=BenchmarkSettings,
-        groups=(BenchmarkSettings,),
+        config_class=BenchmarkConfig,
+        groups=(BenchmarkSettings, DataSettings),
         presets={},
         work=work,
     )

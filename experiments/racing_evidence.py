@@ -1,17 +1,17 @@
 """Does racing pick what full scoring picks? Counts of cycles and of picks, on trained networks.
 
-Command: python -m experiments.racing_evidence [--archs=BNN-2,MC-Dropout] [--labels=20,100,300,1000] [--pool_subset=15000]
+Command: python -m experiments.racing_evidence [--archs=BNN-2,MC-Dropout] [--labels=20,100] [--pool_subset=15000]
 
 For every architecture and number of randomly labelled images a network is trained with the paper's protocol (200
 epochs, the KL divided by the labels), and the pool is scored in full, once, with 100 samples. On the stored samples the
-race of `bayes_layers.inference.race` then runs for each acquisition function as it would have run, and its ten picks are
-compared with those of full scoring. What is random in the race's statement is the order of the samples: so the ten best
-are also raced in `--orders` random orders of the same samples, against their own tenth score, the hardest threshold
-that there can be.
+race of `bayes_layers.inference.race` then runs for each acquisition function as it would have run, and its ten picks
+are compared with those of full scoring. What is random in the race's statement is the order of the samples: so the ten
+best are also raced in `--orders` random orders of the same samples, against their own tenth score, the hardest
+threshold that there can be.
 
-Writes <output_dir>/racing_evidence/<dataset>/evidence.csv, a row per architecture, labels and acquisition; rows that are
-there are not computed again. Run time on two cores: half a minute per cell for the networks that are Bayesian from the
-first dense layer on, five minutes for the others, training not included; less with --pool_subset.
+Writes <output_dir>/racing_evidence/<dataset>/evidence.csv, a row per architecture, labels and acquisition; rows that
+are there are not computed again. Run time on two cores: half a minute per cell for the networks that are Bayesian from
+the first dense layer on, five minutes for the others, training not included; less with --pool_subset.
 """
 
 import csv
@@ -80,22 +80,21 @@ class EvidenceConfig(EvidenceSettings, DataSettings, TrainingSettings, ComputeSe
     """Every setting of this experiment."""
 
 
-def make_replay(probabilities):
-    """A `PosteriorPredictive` whose samples `[S, B, C]` are those given; its images are numbers from 0 to B - 1."""
+def make_replay(samples, num_classes):
+    """A `PosteriorPredictive` whose samples are its attribute `stored`, `[S, B, C]`; its images are 0 to B - 1."""
     import tensorflow as tf
 
     from bayes_layers import PosteriorPredictive
 
     class Replay(PosteriorPredictive):
         def __init__(self):
-            samples, _, num_classes = probabilities.shape
             self.network = type("Stored", (), {"num_classes": num_classes, "sampled_operations": math.inf})
             self.samples, self.sampling, self.jit_compile = samples, "weights", False
             self.tile_size, self.chunk_size = 512, 8192
             self._compiled = {}
 
         def draws(self, key):
-            return (tf.constant(probabilities),)
+            return (tf.constant(self.stored),)
 
         def features(self, images):
             rows = -(-len(images) // self.tile_size) * self.tile_size
@@ -107,7 +106,7 @@ def make_replay(probabilities):
     return Replay()
 
 
-def judge(acquisition, probabilities, count, orders, generator):
+def judge(acquisition, probabilities, count, orders, generator, replay):
     """Races on stored samples `[S, B, C]`, and compares with full scoring.
 
     Returns:
@@ -122,13 +121,14 @@ def judge(acquisition, probabilities, count, orders, generator):
         [scores.acquisition_score(acquisition, probabilities[:, i : i + 8192]).numpy() for i in pieces]
     )
     best = np.argsort(-full, kind="stable")[:count]
-    race = Race(make_replay(probabilities), np.arange(len(full)), 0, acquisition, count, ERROR)
+    replay.stored = probabilities
+    race = Race(replay, np.arange(len(full)), 0, acquisition, count, ERROR)
     raced = race.run(np.arange(len(full)))
     lost = best[np.isneginf(raced[best])]
-    order_lost = sum(
-        lost_in_order(acquisition, probabilities[generator.permutation(len(probabilities))][:, best], full[best].min())
-        for _ in range(orders)
-    )
+    order_lost = 0
+    for _ in range(orders):
+        replay.stored = probabilities[generator.permutation(len(probabilities))][:, best]
+        order_lost += lost_in_order(acquisition, replay, full[best].min())
     return {
         "picks": count,
         "lost": len(lost),
@@ -140,15 +140,15 @@ def judge(acquisition, probabilities, count, orders, generator):
     }
 
 
-def lost_in_order(acquisition, probabilities, threshold):
-    """How many of these images `[S, B, C]` the rule drops against a threshold, in this order of the samples."""
+def lost_in_order(acquisition, replay, threshold):
+    """How many of a replay's images the rule drops against a threshold."""
     from bayes_layers.inference.prediction import ERROR
     from bayes_layers.inference.race import Race
 
-    count = probabilities.shape[1]
-    race = Race(make_replay(probabilities), np.arange(count), 0, acquisition, count, ERROR)
+    count = replay.stored.shape[1]
+    race = Race(replay, np.arange(count), 0, acquisition, count, ERROR)
     race.indices, race.threshold = np.arange(count), threshold - 1e-9
-    race._draws, race._progress = race.predictive.draws(0), lambda done: None
+    race._draws, race._progress = replay.draws(0), lambda done: None
     alive, _ = race._stage(np.arange(count), None, 0, race.samples)
     return count - len(alive)
 
@@ -223,8 +223,9 @@ def work(config):
     for number, (arch, labels) in enumerate(wanted, 1):
         probabilities = samples_of(arch, labels, dataset, config)
         generator = stream_generator(config.seed, "orders", labels)
+        replay = make_replay(len(probabilities), probabilities.shape[2])
         for acquisition in MOMENTS_OF_SCORE:
-            found = judge(acquisition, probabilities, config.query_size, config.orders, generator)
+            found = judge(acquisition, probabilities, config.query_size, config.orders, generator, replay)
             head = {"arch": arch, "labels": labels, "acquisition": acquisition, "pool": probabilities.shape[1]}
             rows.append({**head, **found})
         files.write_text(table, _csv(rows))

@@ -139,26 +139,27 @@ class PosteriorPredictive:
         return tuple(tf.concat(part, axis=0) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
 
     def draws(self, key):
-        """The draws of all samples, stacked, or () where each sample is better drawn when it is needed."""
+        """The draws of all samples: a tuple of stacked tensors, or () where each is better drawn when it is needed."""
         if self.sampling == "image" or not self.network.is_stochastic:
             return ()
         if "draws" not in self._compiled:
-            self._compiled["draws"] = tf.function(self._stacked_draws, autograph=False, jit_compile=self.jit_compile)
-            one = self._compiled["draws"].get_concrete_function(tf.TensorSpec([], tf.int64)).structured_outputs
-            self._draw_bytes = sum(leaf.shape.num_elements() * leaf.dtype.size for leaf in _leaves(one))
+            function = tf.function(self._stacked_draws, autograph=False, jit_compile=self.jit_compile)
+            outputs = function.get_concrete_function(tf.TensorSpec([], tf.int64)).structured_outputs
+            self._draw_bytes = sum(leaf.shape.num_elements() * leaf.dtype.size for leaf in outputs)
+            self._compiled["draws"] = function
         return self._compiled["draws"](tf.constant(key, tf.int64)) if self._draw_bytes <= DRAW_BYTES else ()
 
     def _stacked_draws(self, key):
-        example = self.network.draw(make_seed(key, 0))
-        stacks = tuple(tf.TensorArray(leaf.dtype, self.samples, element_shape=leaf.shape) for leaf in _leaves(example))
+        self._draw_structure = self.network.draw(make_seed(key, 0))
+        example = _leaves(self._draw_structure)
+        stacks = tuple(tf.TensorArray(leaf.dtype, self.samples, element_shape=leaf.shape) for leaf in example)
 
         def body(t, stacks):
             leaves = _leaves(self.network.draw(make_seed(key, t)))
             return t + 1, tuple(stack.write(t, leaf) for stack, leaf in zip(stacks, leaves, strict=True))
 
         _, stacks = tf.while_loop(lambda t, _: t < self.samples, body, (0, stacks), parallel_iterations=1)
-        stacked = iter([stack.stack() for stack in stacks])
-        return tf.nest.map_structure(lambda leaf: None if leaf is None else next(stacked), example)
+        return tuple(stack.stack() for stack in stacks)
 
     def sample(self, features, key, t, chunk, draws):
         """Probabilities `[B, C]` of sample t for features of whole tiles."""
@@ -166,7 +167,8 @@ class PosteriorPredictive:
             counter = tf.cast(t, tf.int64) + tf.cast(chunk, tf.int64) * self.samples
             return tf.nn.softmax(self.network.sampled_logits(features, make_seed(key, counter), "image"))
         if draws:
-            draw = tf.nest.map_structure(lambda leaf: None if leaf is None else leaf[t], draws)
+            leaves = iter([stack[t] for stack in draws])
+            draw = tf.nest.map_structure(lambda leaf: None if leaf is None else next(leaves), self._draw_structure)
         else:
             draw = self.network.draw(make_seed(key, t))
         if self.jit_compile:
@@ -203,13 +205,18 @@ class PosteriorPredictive:
 
     def accumulate(self, features, key, chunk, start, count, accumulators, draws):
         """Adds the samples `start` to `start + count - 1` to the accumulators, in one compiled computation."""
-        name = "accumulate"
-        if name not in self._compiled:
-            self._compiled[name] = tf.function(
-                self._loop, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
+        scalars = (tf.constant(key, tf.int64), *(tf.constant(x, tf.int32) for x in (chunk, start, count)))
+        return self._call("accumulate", self._loop, features, *scalars, accumulators, draws)
+
+    def _call(self, name, function, *arguments):
+        """Calls a function that is compiled once for arguments of this structure, whatever their numbers of rows."""
+        specs = tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]][: x.shape.rank], x.dtype), arguments)
+        key = f"{name} {specs}"
+        if key not in self._compiled:
+            self._compiled[key] = tf.function(
+                function, autograph=False, jit_compile=self.jit_compile, input_signature=specs
             )
-        arguments = (tf.constant(key, tf.int64), *(tf.constant(x, tf.int32) for x in (chunk, start, count)))
-        return self._compiled[name](features, *arguments, accumulators, draws)
+        return self._compiled[key](*arguments)
 
     def _loop(self, features, key, chunk, start, count, accumulators, draws):
         def body(t, accumulators):
@@ -233,39 +240,30 @@ class PosteriorPredictive:
         Returns:
           `(accumulators, evidence)`.
         """
-        if ("collect", name) not in self._compiled:
 
-            def loop(features, key, start, count, accumulators, evidence, threshold, draws):
-                line = racing.tangent(name, accumulators, tf.maximum(start, 1), threshold)
+        def loop(features, key, start, count, accumulators, evidence, threshold, draws):
+            line = racing.tangent(name, accumulators, tf.maximum(start, 1), threshold)
 
-                def body(t, accumulators, evidence):
-                    p = self.sample(features, key, t, 0, draws)
-                    new = racing.collect(name, evidence, line, accumulators, p, t, self.samples, threshold)
-                    has_tangent = start > 0  # nothing is known before the first samples
-                    evidence = tf.nest.map_structure(lambda a, b: tf.where(has_tangent, a, b), new, evidence)
-                    return t + 1, scores.accumulate(accumulators, p, t), evidence
+            def body(t, accumulators, evidence):
+                p = self.sample(features, key, t, 0, draws)
+                new = racing.collect(name, evidence, line, accumulators, p, t, self.samples, threshold)
+                has_tangent = start > 0  # nothing is known before the first samples
+                evidence = tf.nest.map_structure(lambda a, b: tf.where(has_tangent, a, b), new, evidence)
+                return t + 1, scores.accumulate(accumulators, p, t), evidence
 
-                _, accumulators, evidence = tf.while_loop(
-                    lambda t, *_: t < start + count, body, (start, accumulators, evidence), parallel_iterations=1
-                )
-                return accumulators, evidence
-
-            self._compiled["collect", name] = tf.function(
-                loop, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
+            _, accumulators, evidence = tf.while_loop(
+                lambda t, *_: t < start + count, body, (start, accumulators, evidence), parallel_iterations=1
             )
-        arguments = (tf.constant(key, tf.int64), tf.constant(start, tf.int32), tf.constant(count, tf.int32))
+            return accumulators, evidence
+
+        scalars = (tf.constant(key, tf.int64), tf.constant(start, tf.int32), tf.constant(count, tf.int32))
         threshold = tf.constant(threshold, tf.float64)
-        return self._compiled["collect", name](features, *arguments, accumulators, evidence, threshold, draws)
+        return self._call(f"collect {name}", loop, features, *scalars, accumulators, evidence, threshold, draws)
 
     def _all_samples(self, features, key, chunk, draws):
-        if "all" not in self._compiled:
-            self._compiled["all"] = tf.function(
-                self.sample, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True
-            )
         key, chunk = tf.constant(key, tf.int64), tf.constant(chunk)
-        return np.stack(
-            [self._compiled["all"](features, key, tf.constant(t), chunk, draws).numpy() for t in range(self.samples)]
-        )
+        call = lambda t: self._call("sample", self.sample, features, key, tf.constant(t), chunk, draws)  # noqa: E731
+        return np.stack([call(t).numpy() for t in range(self.samples)])
 
 
 def as_float(images):

@@ -1,7 +1,7 @@
 """The race for the best scores: images without a chance are dropped, the others get all samples.
 
-The images that survive have exactly the scores that full scoring would give them, from the same draws. The rules by
-which images are dropped are in `bayes_layers.uncertainty.racing`; they compare with a score that is *known* to be needed:
+The images that survive have the scores that full scoring would give them, from the same draws. The rules by which
+images are dropped are in `bayes_layers.uncertainty.racing`; they compare with a score that is *known* to be needed:
 
 1. A part of the images gets a few samples, and the best of it all of them. The k-th largest of the complete scores is
    the threshold: whatever the other images do, the k-th best score is not smaller.

@@ -70,8 +70,8 @@ def tangent(name, accumulators, seen, threshold):
       threshold: score that is at least needed.
 
     Returns:
-      dict: float64 `p`, `squares`, `votes` `[B, C]`, `entropy` and `constant` `[B]`, the coefficients of X (those that are
-      not zero); `low` and `high` `[B]`, the bounds of X.
+      dict: float64 `p`, `squares`, `votes` `[B, C]`, `entropy` and `constant` `[B]`, the coefficients of X (those that
+      are not zero); `low` and `high` `[B]`, the bounds of X.
     """
     seen, threshold = tf.cast(seen, tf.float64), tf.cast(threshold, tf.float64)
     return _TANGENTS[name](accumulators, seen, threshold)

@@ -49,7 +49,7 @@ class AcquisitionSettings(Settings):
     pool_subset: int = setting(0, "Score a random subset of this size in each cycle; 0: the whole pool.", minimum=0)
     scoring: str = setting(
         "race",
-        "How the pool is scored: race drops images that have no chance after a few samples, full gives every image all.",
+        "How the pool is scored: race drops images without a chance after a few samples, full gives every image all.",
         choices=("race", "full"),
     )
 
