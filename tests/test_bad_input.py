@@ -36,6 +36,7 @@ BAD_VALUES = {
     "warm_start": ["2"],
     "num_samples": ["10000000000", "0", "-1", "3.0"],
     "sampling": ["pixel"],
+    "estimator": ["dropout"],
     "precision": ["float64"],
     "jit_compile": ["xla"],
     "replicas": ["0", "-1"],
