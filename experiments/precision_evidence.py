@@ -185,7 +185,7 @@ def work(config):
 
 
 def _read(path):
-    return list(csv.DictReader(path.open())) if path.exists() else []
+    return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
 
 
 def _text(columns, rows):

@@ -210,7 +210,7 @@ def work(config):
     name = datasets.resolve(config.dataset, config.data_dir)
     directory = pathlib.Path(config.output_dir) / "racing_evidence" / name
     table = directory / "evidence.csv"
-    rows = list(csv.DictReader(table.open())) if table.exists() else []
+    rows = list(csv.DictReader(table.read_text().splitlines())) if table.exists() else []
     done = {(row["arch"], int(row["labels"])) for row in rows}
     wanted = [(a, n) for n in config.label_counts for a in config.architectures if (a, n) not in done]
     dataset = datasets.load(name, config.data_dir) if wanted else None

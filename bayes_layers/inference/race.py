@@ -52,6 +52,8 @@ class Race:
         self._pilot()
         alive, state, start = np.flatnonzero(~self.is_complete), None, 0
         for stop in self._stage_ends():
+            if not len(alive):
+                break
             if state is not None:
                 alive, state = self._complete_best(alive, state, start)
             alive, state = self._stage(alive, state, start, stop)

@@ -57,6 +57,18 @@ def test_a_race_computes_less_and_says_how_much(network, digits):
     assert one.image_samples < 0.7 * 1200 * 100
 
 
+def test_a_race_may_end_before_its_last_stage(network, digits, monkeypatch):
+    """Nobody but those that the pilot completed may be left."""
+    from bayes_layers.uncertainty import racing
+
+    monkeypatch.setattr(race, "COMPLETED", 32)
+    monkeypatch.setattr(racing, "is_hopeless", lambda name, evidence, *_: evidence["log_capital"][:, 0] > -np.inf)
+    raced = smaller(PosteriorPredictive(network, SAMPLES)).scores(
+        digits.train_images, KEY, "var_ratios", indices=np.arange(60, 1160), best=BEST
+    )
+    assert np.isfinite(raced).sum() == 32
+
+
 def test_a_race_is_repeatable(network, digits):
     predictive = smaller(PosteriorPredictive(network, SAMPLES))
     first, second = (

@@ -1,0 +1,39 @@
+"""What auto makes of the processor."""
+
+import pytest
+
+from bayes_layers import processor
+
+
+@pytest.fixture
+def flags_of(tmp_path, monkeypatch):
+    def use(*names):
+        file = tmp_path / "cpuinfo"
+        file.write_text(f"processor\t: 0\nflags\t\t: fpu {' '.join(names)}\nbugs\t\t: none\n")
+        found = processor.features(str(file))
+        monkeypatch.setattr(processor, "features", lambda: found)
+
+    return use
+
+
+@pytest.mark.parametrize("flag", ["amx_bf16", "avx512_bf16"])
+def test_auto_is_bfloat16_where_the_processor_has_it_and_the_posterior_is_wide(flags_of, flag):
+    flags_of("avx2", flag)
+    assert processor.resolve_precision("auto", -3.0) == "bfloat16"
+    assert processor.resolve_precision("auto", -9.0) == "float32"
+    assert processor.resolve_precision("float32", -3.0) == "float32"
+
+
+def test_auto_is_float32_elsewhere(flags_of):
+    flags_of("avx2", "avx512f")
+    assert processor.resolve_precision("auto", -3.0) == "float32"
+    assert processor.resolve_precision("bfloat16", -9.0) == "bfloat16"
+
+
+def test_no_flags_can_be_read(tmp_path):
+    assert processor.features(str(tmp_path / "nothing")) == frozenset()
+
+
+def test_xla_is_for_gpus():
+    assert processor.resolve_jit_compile("true") == "true"
+    assert processor.resolve_jit_compile("auto") == str(processor.has_gpu()).lower()
