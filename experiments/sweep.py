@@ -176,7 +176,9 @@ def work(config):
     for failed, line in failures.items():
         print(f"failed: {collect.record_path(failed, dataset)}: {line}", file=sys.stderr)
     if failures:
-        raise UserError(f"{len(failures)} of {count} runs failed; the same command tries them again")
+        raise UserError(
+            f"{len(failures)} of {count} runs failed; mend what is said above and give the same command again"
+        )
     print(f"done: {count} runs are complete under {pathlib.Path(config.output_dir) / 'al_mnist' / dataset}")
 
 

@@ -25,7 +25,7 @@ class LocalLauncher:
     """Up to `parallel` runs at a time; a context manager that stops what is left on leaving."""
 
     def __init__(self, parallel):
-        """Starts nothing yet; each process gets its share of the cores if there are several."""
+        """Starts nothing yet."""
         self._parallel = parallel
         self._idle, self._busy = [], {}
         self._selector = selectors.DefaultSelector()
@@ -49,7 +49,7 @@ class LocalLauncher:
 
     def start(self, job, config, dataset):
         """Starts a run; `job` is any hashable name for it."""
-        process = self._idle.pop() if self._idle else _Process(self._threads())
+        process = self._idle.pop() if self._idle else _Process()
         process.ask({"settings": dataclasses.asdict(config), "dataset": dataset})
         self._busy[process.output] = (job, process)
         self._selector.register(process.output, selectors.EVENT_READ)
@@ -72,18 +72,11 @@ class LocalLauncher:
                 process.end(SECONDS_TO_STOP)
         return ended
 
-    def _threads(self):
-        """Threads of each process, or None for TensorFlow's own choice."""
-        return None if self._parallel == 1 else max(1, len(os.sched_getaffinity(0)) // self._parallel)
-
 
 class _Process:
     """A worker process."""
 
-    def __init__(self, threads):
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-        if threads:
-            environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
+    def __init__(self):
         self._log = tempfile.TemporaryFile()
         self._began = time.monotonic()
         self._process = subprocess.Popen(
@@ -92,7 +85,7 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=environment,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
             start_new_session=True,  # Ctrl-C goes to the parent, which stops its workers itself
         )
         self.output = self._process.stdout

@@ -10,7 +10,7 @@ HOW = f"""## How this was decided
 
 - A pair is two runs of the same seed. What a seed makes them share: across architectures the initial labels only; across
   `mu_init` also the initial means and the noise; across acquisitions the initial labels and weights. Nothing more is claimed.
-- Differences are of the final test error, in percentage points, with Student's 95 % confidence interval over pairs.
+- The claim is always that a has the lower error. Differences are of the final test error, in percentage points, with Student's 95 % confidence interval over pairs.
 - p is of the two-sided sign test (ties left out). A claim with several comparisons needs all of them: its p is the
   greatest of theirs when all point its way, else the least of those that point against it, times the number of comparisons.
 - Holm's correction runs over all claims on this page. Supported: adjusted p of at most 0.05, all comparisons the claimed way.
@@ -67,14 +67,14 @@ def _paper(claim):
     """What the paper's own numbers say to its claim."""
     known = [comparison for comparison in claim.comparisons if comparison.paper]
     if not known:
-        return "The paper shows no numbers for this, only curves."
+        return "The paper shows curves for this, no numbers."
     against = [f"{c.where}: {c.a} {c.paper[0]:.2f}, {c.b} {c.paper[1]:.2f}" for c in known if not c.holds_in_paper]
     text = f"In the paper's own tables it holds in {len(known) - len(against)} of {len(known)} comparisons"
     return f"{text} (not in {'; '.join(against)})." if against else f"{text}."
 
 
 def _comparisons(comparisons):
-    header = ["lower, as claimed", "higher", "where", "pairs", "difference (points)", "lower/higher/equal", "p"]
+    header = ["a", "b", "where", "pairs", "a - b (points)", "a lower/higher/equal", "p"]
     return to_markdown(header, [_line(comparison) for comparison in comparisons])
 
 

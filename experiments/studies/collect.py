@@ -84,7 +84,7 @@ def _read(config, path):
         record.inspect(path)  # raises if there is something without a configuration
         return Row(config, path, MISSING, "not begun")
     expected = {name: value for name, value in result_settings(config).items() if value != "auto"}
-    expected.pop("dataset")
+    expected.pop("dataset", None)
     if (path / "checkpoint").exists():
         state = record.inspect(path, expected)
         rows = state.rows["metrics"] if state else []

@@ -49,7 +49,7 @@ class LaunchSettings(Settings):
     )
     parallel: int = setting(
         1,
-        "Runs at the same time on this machine; each gets its share of the cores.",
+        "Processes on this machine, each with one run at a time.",
         minimum=1,
         maximum=1024,
         result=False,

@@ -76,6 +76,7 @@ def _draw(part, rows, title):
     for panels, row in zip(rows, axes, strict=True):
         for (name, curves), axis in zip(panels, row, strict=True):
             _panel(part, axis, name, curves)
+    _limit(axes[0, 0])
     figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
@@ -83,8 +84,15 @@ def _draw(part, rows, title):
     return buffer.getvalue()
 
 
+def _limit(axis):
+    """Room around what was drawn, so that some ticks are always in sight."""
+    low, high = axis.dataLim.intervaly
+    if 0 < low <= high < np.inf:
+        axis.set_ylim(0.8 * low, 1.2 * high)
+
+
 def _panel(part, axis, name, curves):
-    ticks = (0.5, 1, 2, 5, 10, 20, 50, 100)
+    ticks = (0.5, 1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100)
     axis.set(title=name, xlabel="labelled images", ylabel="test error (%)", yscale="log")
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()

@@ -42,7 +42,8 @@ def conduct(config, name, report):
                 file=sys.stderr,
             )
         raise UserError(
-            f"{len(failures)} of {len(results.rows)} runs failed and are missing in the report; the same command tries them again"
+            f"{len(failures)} of {len(results.rows)} runs failed and are missing in the report; mend what is said above and give "
+            "the same command again"
         )
 
 
@@ -65,6 +66,6 @@ def _tell(results, directory):
         for row in results.lacking:
             if row.state == DAMAGED:
                 print(f"left out: {row.why}", file=sys.stderr)
-    missing = f"; {len(results.lacking)} are missing (see runs.csv)" if results.lacking else ""
+    missing = f", {len(results.lacking)} missing (see runs.csv)" if results.lacking else ""
     complete = len(results.rows) - len(results.lacking)
     print(f"{complete} of {len(results.rows)} runs are complete{missing}; report: {directory}")

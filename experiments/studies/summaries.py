@@ -46,7 +46,7 @@ def cell_text(error, wanted, labels, epochs, paper):
         return f"missing (0 of {wanted})"
     spread = f" ± {error.high - error.mean:.2f}" if error.n > 1 else ""
     count = f"n = {error.n}" if error.n == wanted else f"n = {error.n} of {wanted}"
-    protocol = "" if paper is not None else f", {labels} labels, {epochs} epochs"
+    protocol = "" if paper is not None else f", {labels} labels, {epochs} epoch{'s' * (epochs != 1)}"
     return f"{error.mean:.2f}{spread} ({count}{protocol})"
 
 
