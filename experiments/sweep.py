@@ -4,7 +4,9 @@ Command: python -m experiments.sweep --archs=BNN-1,MC-Dropout --acquisitions=bal
 
 The studies (`experiments.layer_position`, `experiments.init_study`) are such sweeps with tables and figures behind
 them. Several sweeps, on several machines that share the output directory, can work on the same list: a record that
-another process works on is left to it, and looked at again later. Run time: the sum of the runs', see `experiments.al_mnist`.
+another process works on is left to it, and looked at again later.
+
+Run time: the sum of the runs', see `experiments.al_mnist`.
 """
 
 import collections
