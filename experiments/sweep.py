@@ -148,7 +148,7 @@ class _Queue:
         self._waiting.append(job)
 
     def _fail(self, job, ended):
-        again = f", {job.losses + 1} times" if ended["state"] == LOST else ""
+        again = f", {job.losses + 1} times" if ended["state"] == LOST and job.losses else ""
         self._failures[job.config] = f"{ended['message']}{again}"
         self._progress.ended(job.config, f"failed: {ended['message']}{again}")
         if ended["details"]:

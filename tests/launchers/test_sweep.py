@@ -67,14 +67,14 @@ def test_complete_runs_are_not_made_again(tmp_path):
 
 def test_lost_runs_are_begun_again(tmp_path, capsys):
     lost = answer(LOST, "its process died (signal 9)")
-    assert scripted(tmp_path, lost, answer(DONE), lost, answer(DONE)) == ({}, ["BNN", "CNN", "BNN", "CNN"][:4])
+    assert scripted(tmp_path, lost, answer(DONE), lost, answer(DONE)) == ({}, ["BNN", "CNN", "BNN", "BNN"])
     assert "begun again from its last committed cycle" in capsys.readouterr().err
 
 
 def test_lost_too_often_is_failed(tmp_path):
     lost = answer(LOST, "its process died (signal 9)")
     failures, started = scripted(tmp_path, lost, lost, answer(DONE), retries=0)
-    assert started == ["BNN", "CNN"] and list(failures.values()) == ["its process died (signal 9), 1 times"] * 2
+    assert started == ["BNN", "CNN"] and list(failures.values()) == ["its process died (signal 9)"] * 2
 
 
 def test_a_failed_run_does_not_stop_the_others(tmp_path):
@@ -86,7 +86,7 @@ def test_a_run_in_use_is_looked_at_again(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sweep, "LOOK_AGAIN_SECONDS", 0.0)
     busy = answer(IN_USE, "the record x is in use by process 1 on y; wait for it")
     failures, started = scripted(tmp_path, busy, busy, busy, answer(DONE), answer(DONE))
-    assert (failures == {} and sorted(started) == ["BNN"] * 3 + ["CNN"] * 2) or started.count("CNN") >= 1
+    assert failures == {} and started == ["BNN", "CNN", "BNN", "CNN", "BNN"]
     assert capsys.readouterr().err.count("it is looked at again later") == 2
 
 
@@ -203,7 +203,7 @@ def test_ctrl_c_stops_all_runs_and_the_same_command_goes_on(tmp_path, capsys):
         "experiments.sweep",
         *arguments,
         "--max_labels=1200",
-        "--epochs=30",
+        "--epochs=5",
         "--parallel=2",
     ]
     process = subprocess.Popen(command, cwd=ROOT, preexec_fn=heed_ctrl_c, stderr=subprocess.PIPE, text=True)
@@ -217,7 +217,7 @@ def test_ctrl_c_stops_all_runs_and_the_same_command_goes_on(tmp_path, capsys):
     assert not list(tmp_path.rglob("lock")) and len(workers) == 2
     assert not any(pathlib.Path(f"/proc/{pid}").exists() for pid in workers)
     done = max(len(path.read_text().splitlines()) - 1 for path in tmp_path.rglob("metrics.csv"))
-    assert sweep.main(["x", *arguments, "--epochs=30", f"--max_labels={10 + 5 * done}"]) == 0
+    assert sweep.main(["x", *arguments, "--epochs=5", f"--max_labels={10 + 5 * done}"]) == 0
     assert "done: 2 runs are complete" in capsys.readouterr().out
 
 
@@ -235,9 +235,14 @@ def test_a_record_that_another_process_works_on_is_left_to_it(tmp_path, monkeypa
                         initial_labels=10, query_size=5, batch_size=16)  # fmt: skip
     path = record_path(grid.runs(study)[0], "digits")
     path.mkdir(parents=True)
-    lock = RecordLock(path)
+    lock, later = RecordLock(path), sweep._Queue._later
     lock.__enter__()
-    threading.Timer(3.0, lock.__exit__).start()
+
+    def release_and_wait(queue, job, ended):
+        lock.__exit__()
+        later(queue, job, ended)
+
+    monkeypatch.setattr(sweep._Queue, "_later", release_and_wait)
     assert sweep.main(["x", *arguments]) == 0
     assert "is in use by process" in capsys.readouterr().err
 
