@@ -2,8 +2,10 @@
 
 import math
 
+from experiments.records.paths import text_of
 from experiments.studies.claims import LEAST_PAIRS, judge
-from experiments.studies.collect import COMPLETE
+from experiments.studies.collect import COMPLETE, MISSING
+from experiments.studies.grid import Cell
 from experiments.studies.render import to_csv, to_markdown
 
 HOW = f"""## How this was decided
@@ -95,10 +97,17 @@ def _line(comparison):
 
 
 def _lacking(results):
+    """The runs that are not complete: those with something on disk one by one, the others as a number."""
     if not results.lacking:
         return []
-    rows = [[row.state, *(str(value) for value in row.cell), row.config.seed, row.why] for row in results.lacking]
-    return ["## Runs that are missing\n", to_markdown(["state", *results.lacking[0].cell._fields, "seed", "why"], rows)]
+    begun = [row for row in results.lacking if row.state != MISSING]
+    lines = [
+        "## Runs that are missing\n",
+        f"{len(results.lacking) - len(begun)} are not begun (`runs.csv` names them).",
+    ]
+    rows = [[row.state, *map(text_of, row.cell), row.config.seed, row.why] for row in begun]
+    table = to_markdown(["state", *Cell._fields, "seed", "why"], rows)
+    return [*lines, *([f"\n{table}"] if begun else [])]
 
 
 def _csv_rows(owners, verdicts):

@@ -76,7 +76,7 @@ def _draw(part, rows, title):
     for panels, row in zip(rows, axes, strict=True):
         for (name, curves), axis in zip(panels, row, strict=True):
             _panel(part, axis, name, curves)
-    _limit(axes[0, 0])
+    _limit(axes.flat)
     figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
@@ -84,11 +84,11 @@ def _draw(part, rows, title):
     return buffer.getvalue()
 
 
-def _limit(axis):
-    """Room around what was drawn, so that some ticks are always in sight."""
-    low, high = axis.dataLim.intervaly
-    if 0 < low <= high < np.inf:
-        axis.set_ylim(0.8 * low, 1.2 * high)
+def _limit(axes):
+    """Room around what was drawn in any panel (they share the scale), so that some ticks are always in sight."""
+    drawn = np.array([axis.dataLim.intervaly for axis in axes if np.all(np.isfinite(axis.dataLim.intervaly))])
+    if len(drawn):
+        axes[0].set_ylim(0.8 * drawn[:, 0].min(), 1.2 * drawn[:, 1].max())
 
 
 def _panel(part, axis, name, curves):
