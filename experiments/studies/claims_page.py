@@ -22,6 +22,7 @@ HOW = f"""## How this was decided
   claimed way. Not supported: an adjusted p of at most 0.05 against it. Undecided: everything else, and always below
   {LEAST_PAIRS} pairs.
 - A claim that nothing differs can be refuted by these tests, never supported.
+- That BNN-1 "maintains the speed" of a CNN (section 4.1) names no margin and is not judged: `cost.csv` has the seconds.
 """
 
 
