@@ -99,8 +99,9 @@ def _state(settings, cycles, layers, random):
                 tables.row("acquisitions", cycle=cycle, rank=rank, index=index, label=index % 10, score=score)
             )
         for i, layer in enumerate(layers):
-            rows["posterior"].append(tables.row("posterior", cycle=cycle, layer=layer, sigma_mean=0.05 * (i + 1) + cycle / 1e3,
-                                                sigma_std=0.005, snr_median=0.7, kl=3000.0 * (i + 1)))  # fmt: skip
+            sigma = 0.05 * (i + 1) + cycle / 1e3
+            rows["posterior"].append(tables.row("posterior", cycle=cycle, layer=layer, sigma_mean=sigma, sigma_std=5e-3,
+                                                snr_median=0.7, kl=3000.0 * (i + 1)))  # fmt: skip
         for i in range(15):
             rows["calibration"].append(tables.row("calibration", cycle=cycle, bin=i, count=10 * i,
                                                   confidence=(i + 0.5) / 15 if i else None,

@@ -9,7 +9,7 @@ from experiments.page.markup import Markup, join, tag
 from experiments.page.text import number
 
 WIDTH, HEIGHT = 360, 220
-LEFT, RIGHT, TOP, BOTTOM = 42, 12, 10, 34
+LEFT, RIGHT, TOP, BOTTOM = 42, 16, 10, 34
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Line:
     def finite(self):
         """The same line without its missing points."""
         keep = np.isfinite(self.y)
-        pick = lambda values: None if values is None else np.asarray(values, float)[keep]
-        band = None if self.band is None else tuple(pick(side) for side in self.band)
-        return dataclasses.replace(self, x=pick(self.x), y=pick(self.y), band=band, sizes=pick(self.sizes))
+        band = None if self.band is None else tuple(side[keep] for side in self.band)
+        sizes = None if self.sizes is None else self.sizes[keep]
+        return dataclasses.replace(self, x=self.x[keep], y=self.y[keep], band=band, sizes=sizes)
 
 
 class _Axis:
@@ -54,9 +54,8 @@ class _Axis:
             ticks = ticker.MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)).tick_values(low, high)
         self._start, self._end = start, end
         self.ticks = [float(t) for t in ticks if low * (1 - 1e-9) <= t <= high * (1 + 1e-9)]
-        while len(self.ticks) > 8:
-            self.ticks = [t for t in self.ticks if f"{t:e}"[0] == "1"] if is_log and len(self.ticks) > 12 else (
-                self.ticks[::2])  # fmt: skip
+        if len(self.ticks) > 8:  # many decades: powers of ten alone
+            self.ticks = [t for t in self.ticks if f"{t:e}"[0] == "1"]
 
     def __call__(self, value):
         value = np.log10(value) if self.is_log else value
@@ -110,6 +109,11 @@ def bar_chart(values, x_label, y_label, color):
     ]  # fmt: skip
     said = ", ".join(f"{i}: {v}" for i, v in enumerate(values))
     return _svg([_frame(x_axis, y_axis, x_label), bars], f"{y_label} against {x_label}. {said}")
+
+
+def card(title, body, unit=""):
+    """A framed chart with its title and what is measured."""
+    return tag("figure", tag("figcaption", title, tag("span", unit) if unit else None), body, class_="card")
 
 
 def sparkline(x, y, color):

@@ -6,10 +6,11 @@ import pathlib
 
 import numpy as np
 
-from bayes_layers.models.architectures import ARCHITECTURES
+from bayes_layers.models.architectures import ARCHITECTURES, BAYESIAN_LAYERS
 from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.active_learning.config import ActiveLearningConfig
 from experiments.errors import RecordError
+from experiments.page.text import mu_words
 from experiments.records.load import Run, load_run, load_tables
 from experiments.records.lock import NAME as LOCK_NAME
 from experiments.records.paths import text_of
@@ -62,6 +63,11 @@ class Group:
     acquisition: str
     mu_init: float
     entries: tuple
+
+    @property
+    def mu_words(self):
+        """`μ = −3`; empty for a network that is known to have no Bayesian layer."""
+        return mu_words(self.mu_init) if BAYESIAN_LAYERS.get(self.arch, True) else ""
 
     def curve(self, column):
         """`(labels, mean, low, high)` of a column of metrics over the runs that have a value; arrays `[n]`."""
@@ -184,16 +190,32 @@ def _why_unreadable(directory, message):
 
 def _check(run):
     """Raises RecordError unless the run has what a page is made of."""
-    settings = run.config["settings"]
     try:
-        for name, kind in (("arch", str), ("acquisition", str), ("dataset", str), ("seed", int), ("max_labels", int)):
-            if not isinstance(settings[name], kind):
-                raise TypeError(f"{name} is {settings[name]!r}")
-        float(settings["mu_init"]), _missing_labels(run)
-        if not len(run.tables["metrics"]["labels"]):
-            raise ValueError("the table of metrics is empty")
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise RecordError(f"{run.path} is damaged ({type(error).__name__}: {error})") from error
+        _check_config(run.config)
+        metrics = run.tables["metrics"]
+        for name in ("acquisitions", "posterior", "calibration"):
+            if not np.isin(run.tables[name]["cycle"], metrics["cycle"]).all():
+                raise ValueError(f"{name}.csv speaks of a cycle that metrics.csv does not have")
+        if metrics["cycle"].tolist() != list(range(len(metrics["cycle"]))) or not len(metrics["cycle"]):
+            raise ValueError("the cycles of metrics.csv are not 0, 1, 2, ...")
+    except KeyError as error:
+        raise RecordError(f"{run.path} is damaged: config.json has no {error}") from error
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"{run.path} is damaged: {error}") from error
+
+
+def _check_config(config):
+    numbers = dict.fromkeys(("seed", "max_labels", "initial_labels", "query_size"), int)
+    texts = dict.fromkeys(("arch", "acquisition", "dataset"), str)
+    for name, kind in {**numbers, **texts, "mu_init": (int, float)}.items():
+        if not isinstance(config["settings"][name], kind):
+            raise TypeError(f"config.json says {name} = {config['settings'][name]!r}")
+    if config["settings"]["query_size"] < 1:
+        raise ValueError("config.json says query_size < 1")
+    if not isinstance(config["dataset"], dict) or not isinstance(config["versions"], dict):
+        raise TypeError("config.json has no data set, or no versions")
+    for change in config["history"]:
+        change["from_cycle"], "; ".join(change["changes"])
 
 
 def _missing_labels(run):

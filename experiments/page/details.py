@@ -3,11 +3,10 @@
 import numpy as np
 
 from experiments.page import palette
-from experiments.page.charts import Line, bar_chart, line_chart, sparkline
+from experiments.page.charts import Line, bar_chart, card, line_chart, sparkline
 from experiments.page.collect import COMPLETE
 from experiments.page.markup import tag
-from experiments.page.overview import card
-from experiments.page.text import duration, mu_words, number, percent, plural
+from experiments.page.text import duration, number, percent, plural
 from experiments.page.thumbnails import chosen_cycles, strips
 from experiments.records.paths import text_of
 
@@ -43,7 +42,7 @@ def group_details(group, anchor, images_per_run, is_open=False):
     final = f"{percent(mean[-1])} %" if len(mean) else "not evaluated"
     seeds = plural(len(group.entries), "run")
     spark = sparkline(labels, mean, palette.color(palette.ARCHITECTURES, group.arch))
-    title = [tag("b", group.arch), tag("span", group.acquisition), tag("span", mu_words(group.mu_init))]
+    title = [tag("b", group.arch), tag("span", group.acquisition), tag("span", group.mu_words)]
     unfinished = sum(entry.status != COMPLETE for entry in group.entries)
     badge = tag("span", f"{unfinished} unfinished" if len(group.entries) > 1 else "unfinished", class_="badge")
     right = tag("span", badge if unfinished else None, spark, tag("b", final), tag("small", seeds), class_="right")
@@ -170,18 +169,19 @@ def _cycles_table(metrics):
 
 def _facts(entry):
     config, metrics = entry.run.config, entry.metrics
-    dataset = config.get("dataset", {})
+    dataset = {**dict.fromkeys(("name", "version", "train_images", "test_images")), **config["dataset"]}
     spent = sum(np.nansum(metrics[name]) for name in ("train_seconds", "score_seconds", "test_seconds"))
-    versions = config.get("versions", {})
     pairs = [
         ("record", entry.path),
         ("time spent", duration(spent)),
-        ("data set", f"{dataset.get('name')} {dataset.get('version', '')}, {dataset.get('train_images')} images to learn "
-                     f"from, {dataset.get('test_images')} to test on"),
-        ("device", config.get("device")),
-        ("commit", config.get("git_commit")),
-        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
-        *((f"changed at cycle {h.get('from_cycle')}", "; ".join(h.get("changes", []))) for h in config.get("history", [])),
+        (
+            "data set",
+            "{name} {version}: {train_images} images to learn from, {test_images} to test on".format(**dataset),
+        ),
+        ("device", config.get("device") or "unknown"),
+        ("commit", config.get("git_commit") or "unknown"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in config["versions"].items())),
+        *((f"changed at cycle {change['from_cycle']}", "; ".join(change["changes"])) for change in config["history"]),
         *((name, text_of(value)) for name, value in entry.settings.items()),
-    ]  # fmt: skip
-    return tag("dl", [(tag("dt", name), tag("dd", "–" if value is None else value)) for name, value in pairs])
+    ]
+    return tag("dl", [(tag("dt", name), tag("dd", value)) for name, value in pairs])

@@ -3,9 +3,11 @@
 import collections
 import importlib.resources
 
-from experiments.page import collect, overview
+from experiments.page import collect
+from experiments.page.curves import learning_curves
 from experiments.page.details import group_details
 from experiments.page.markup import Markup, tag
+from experiments.page.results import results
 from experiments.page.text import plural
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -96,9 +98,9 @@ def _section(section, number, sections, images_per_run):
         "section",
         tag("h2", section.dataset),
         tag("p", _words(section, sections), class_="protocol"),
-        overview.results(section, anchors),
+        results(section, anchors),
         tag("h3", "Learning curves"),
-        overview.learning_curves(section),
+        learning_curves(section),
         tag("h3", "Runs in detail"),
         [tag("div", details, class_="architecture") for details in by_arch.values()],
         id=f"s{number}",

@@ -84,6 +84,8 @@ def load_tables(path):
     run = _run(path, {name: _rows(path / f"{name}.csv", name) for name in tables.COLUMNS})
     if len(run.labelled) != run.tables["metrics"]["labels"][-1]:
         raise checkpoint.damaged(path / "acquisitions.csv", "it has not as many rows as there are labels")
+    if (path / record.ACQUIRED).exists() and record.acquired_in(path / record.ACQUIRED) != run.labelled.tolist():
+        raise checkpoint.damaged(path / record.ACQUIRED, "it holds other images than the table of acquisitions")
     return run
 
 
@@ -94,9 +96,8 @@ def _rows(file, name):
         rows = tables.from_text(name, file.read_text())
         if name == "metrics" and not rows:
             raise ValueError("it has no rows")
-        for column in tables.COLUMNS[name]:
-            if column != "layer":
-                tables.column(rows, column)
+        for column in set(tables.COLUMNS[name]) - {"layer"}:
+            tables.column(rows, column)
         return rows
     except (OSError, ValueError) as error:
         raise checkpoint.damaged(file, error) from error
