@@ -44,6 +44,7 @@ def work(config):
       UserError: if there is no such directory, or no record in it.
     """
     from experiments.page import collect, document
+    from experiments.page.text import plural
 
     root = pathlib.Path(config.records).expanduser()
     if not root.is_dir():
@@ -56,7 +57,7 @@ def work(config):
         raise UserError(f"--output={config.output} is not valid: it takes a file in a directory that exists")
     files.write_text(target, document.page(entries, config.images))
     unwell = sum(one.status != collect.COMPLETE for one in entries)
-    print(f"{target}: {len(entries)} records" + (f", {unwell} of them not complete" if unwell else ""))
+    print(f"{target}: {plural(len(entries), 'record')}" + (f", {unwell} of them not complete" if unwell else ""))
 
 
 def main(argv=None):
