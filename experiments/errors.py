@@ -11,3 +11,7 @@ class DataError(UserError):
 
 class RecordError(UserError):
     """A record on disk is damaged, belongs to another configuration, or is in use."""
+
+
+class RecordInUse(RecordError):
+    """Another live process works on a record."""

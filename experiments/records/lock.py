@@ -16,7 +16,7 @@ import uuid
 
 import psutil
 
-from experiments.errors import RecordError
+from experiments.errors import RecordError, RecordInUse
 
 NAME = "lock"
 HEARTBEAT_SECONDS = 15.0
@@ -27,7 +27,8 @@ class RecordLock:
     """A context manager that holds a record's lock, and keeps its heartbeat.
 
     Raises:
-      RecordError: on entry if a live process holds it; from `check` if another one has taken it over.
+      RecordInUse: on entry if a live process holds it.
+      RecordError: on entry if it is no lock of ours; from `check` if another process has taken it over.
     """
 
     def __init__(self, directory):
@@ -46,7 +47,7 @@ class RecordLock:
                     raise RecordError(
                         f"{self.path} is in use or is not a lock of this program; delete it if no run is active there"
                     )
-                raise RecordError(
+                raise RecordInUse(
                     f"the record {self.path.parent} is in use by process {content.get('pid')} on "
                     f"{content.get('host')}; wait for it, stop it, or give another --seed or --output_dir"
                 )

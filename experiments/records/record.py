@@ -123,7 +123,7 @@ def inspect(path, settings=None):
             raise damaged(path / "config.json", "it is missing")
         return None
     if settings is not None:
-        _check_settings(path, known, settings)
+        check_settings(path, known, settings)
     state = checkpoint.read(path / "checkpoint")
     if state is None:
         if (path / "metrics.csv").exists():
@@ -178,7 +178,8 @@ def _previous(directory, state):
     return [checkpoint.from_bytes(path.read_bytes(), path)] if path.exists() else []
 
 
-def _check_settings(path, known, settings):
+def check_settings(path, known, settings):
+    """Raises RecordError if a record's `config.json` (`known`) states other settings than these."""
     differences = [
         f"{name}={known['settings'].get(name)} there, {value} here"
         for name, value in settings.items()

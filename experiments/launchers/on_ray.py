@@ -1,0 +1,142 @@
+"""Runs as tasks of a Ray cluster, whose nodes share the output directory.
+
+`pip install '.[cluster]'`. Each run has a worker process of its own (`max_calls=1`), with the CPUs and GPUs that it was
+promised; Ray shows it its share of the GPUs by CUDA_VISIBLE_DEVICES. Retries are the sweep's: a run whose worker or node
+was lost is begun again, anywhere, from its last committed cycle.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import socket
+import time
+import uuid
+
+from experiments.errors import UserError
+from experiments.launchers.single import FAILED, LOST, answer, make
+
+SECONDS_TO_STOP = 60.0
+
+
+class RayLauncher:
+    """Hands runs to a Ray cluster; a context manager that connects, and cancels what is left on leaving."""
+
+    def __init__(self, address, cpus, gpus, output_dir):
+        """Connects on entry only.
+
+        Args:
+          address: a cluster's address, `auto`, or empty for RAY_ADDRESS, else a cluster of this machine.
+          cpus, gpus: what a run takes; the GPUs may be a fraction.
+          output_dir: the directory that all nodes must share.
+        """
+        self._address, self._cpus, self._gpus = address, cpus, gpus
+        self._output_dir = pathlib.Path(output_dir)
+        self._tasks = {}
+
+    def __enter__(self):
+        self._ray = _import_ray()
+        self._owns = not self._ray.is_initialized()
+        if self._owns:
+            self._connect()
+        self._check_resources()
+        self._token = self._output_dir / f".sweep-{uuid.uuid4().hex}.tmp"
+        self._output_dir.mkdir(parents=True, exist_ok=True)
+        self._token.touch()
+        remote = self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_calls=1, max_retries=0)
+        self._task = remote(_task)
+        return self
+
+    def __exit__(self, *exception):
+        try:
+            self._stop()
+        finally:
+            self._token.unlink(missing_ok=True)
+            if self._owns:
+                self._ray.shutdown()
+
+    @property
+    def has_room(self):
+        """Ray queues by itself what does not fit; a few waiting tasks keep every node busy."""
+        capacity = self._ray.cluster_resources().get("CPU", 0) / self._cpus
+        return len(self._tasks) < capacity + 2
+
+    def start(self, job, config, dataset):
+        """Hands a run to the cluster; `job` is any hashable name for it."""
+        reference = self._task.remote(dataclasses.asdict(config), dataset, str(self._token))
+        self._tasks[reference] = job
+
+    def finished(self, seconds):
+        """Waits up to so many seconds for runs to end.
+
+        Returns:
+          List of (job, answer); the answer's state is `lost` if the worker or its node died.
+        """
+        if not self._tasks:
+            time.sleep(seconds)
+            return []
+        references, _ = self._ray.wait(list(self._tasks), num_returns=1, timeout=seconds)
+        return [(self._tasks.pop(reference), self._answer(reference)) for reference in references]
+
+    def _answer(self, reference):
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            return answer(FAILED, str(error).strip().splitlines()[-1], details=str(error))
+        except self._ray.exceptions.RayError as error:
+            return answer(LOST, f"its worker was lost ({type(error).__name__})", details=str(error))
+
+    def _connect(self):
+        address = self._address or os.environ.get("RAY_ADDRESS")
+        try:
+            # Ray starts a cluster of this machine if there is no address; its dashboard is of no use here.
+            options = {"address": address} if address else {"include_dashboard": False}
+            self._ray.init(log_to_driver=False, logging_level="ERROR", **options)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(
+                f"--ray_address={self._address} cannot be reached ({line}); give the address of a running cluster, "
+                "or leave it out for one of this machine"
+            ) from error
+
+    def _check_resources(self):
+        """Raises UserError if no node can ever take a run: Ray itself would wait for one, for ever."""
+        wanted = {"CPU": (self._cpus, "cpus_per_run"), "GPU": (self._gpus, "gpus_per_run")}
+        for name, (amount, flag) in wanted.items():
+            most = max((node["Resources"].get(name, 0) for node in self._ray.nodes() if node["Alive"]), default=0)
+            if amount > most:
+                if self._owns:
+                    self._ray.shutdown()
+                raise UserError(
+                    f"--{flag}={amount:g} is not valid: the largest node of this Ray cluster has {most:g} {name}s"
+                )
+
+    def _stop(self):
+        """Interrupts the tasks that are left, as Ctrl-C does a run; after a while, for good."""
+        for reference in self._tasks:
+            self._ray.cancel(reference, force=False)
+        if self._tasks:
+            _, left = self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=SECONDS_TO_STOP)
+            for reference in left:
+                with contextlib.suppress(Exception):
+                    self._ray.cancel(reference, force=True)
+
+
+def _task(settings, dataset, token):
+    """What runs on a node."""
+    if not pathlib.Path(token).exists():
+        place = pathlib.Path(token).parent
+        return answer(FAILED, f"node {socket.gethostname()} does not see --output_dir={place}; all nodes must share it")
+    return make(settings, dataset)
+
+
+def _import_ray():
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the behaviour to come; else Ray warns
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError(
+            f"--launcher=ray needs the package ray ({error}): python -m pip install '.[cluster]'"
+        ) from error
+    return ray

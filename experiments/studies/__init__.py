@@ -1,0 +1,1 @@
+"""Studies: many runs of one experiment, compared; everything but the running loads without TensorFlow."""

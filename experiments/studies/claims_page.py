@@ -1,0 +1,125 @@
+"""`claims.md` and `claims.csv`: the paper's claims, what the runs say to them, and how that was decided."""
+
+import math
+
+from experiments.studies.claims import LEAST_PAIRS, judge
+from experiments.studies.collect import COMPLETE
+from experiments.studies.render import to_csv, to_markdown
+
+HOW = f"""## How this was decided
+
+- A pair is two runs of the same seed. What a seed makes them share: across architectures the initial labels only; across
+  `mu_init` also the initial means and the noise; across acquisitions the initial labels and weights. Nothing more is claimed.
+- The claim is always that a has the lower error. Differences are of the final test error, in percentage points, with Student's 95 % confidence interval over pairs.
+- p is of the two-sided sign test (ties left out). A claim with several comparisons needs all of them: its p is the
+  greatest of theirs when all point its way, else the least of those that point against it, times the number of comparisons.
+- Holm's correction runs over all claims on this page. Supported: adjusted p of at most 0.05, all comparisons the claimed way.
+  Not supported: adjusted p of at most 0.05 against it. Undecided: everything else, and always below {LEAST_PAIRS} pairs.
+- A claim that nothing differs can be refuted by these tests, never supported.
+"""
+
+
+def write(title, results, claims_of_parts, tables_of_parts, remarks=()):
+    """The page of a study.
+
+    Args:
+      title: its heading.
+      results: the `Results`.
+      claims_of_parts: list of (`Slice`, list of `Claim`).
+      tables_of_parts: list of (heading, list of `Comparison`): differences that no claim rests on.
+      remarks: sentences on what was not tested.
+
+    Returns:
+      Dict from a file's name to its text.
+    """
+    verdicts = judge([claim for _, claims in claims_of_parts for claim in claims])
+    owners = [part for part, claims in claims_of_parts for _ in claims]
+    lines = [f"# {title}", "", *_summary(results), "", "## Verdicts", ""]
+    lines.append(to_markdown(["claim", "slice", "verdict"], [
+        [verdict.claim.sentence, part.title, f"**{verdict.word}**"] for part, verdict in zip(owners, verdicts, strict=True)
+    ]))  # fmt: skip
+    for part, verdict in zip(owners, verdicts, strict=True):
+        lines += _claim(part, verdict)
+    lines += [f"{remark}\n" for remark in remarks]
+    for heading, comparisons in tables_of_parts:
+        lines += [f"## {heading}", "", _comparisons(comparisons)]
+    lines += [HOW, *_lacking(results)]
+    return {"claims.md": "\n".join(lines), "claims.csv": to_csv(_csv_rows(owners, verdicts))}
+
+
+def _summary(results):
+    complete = sum(row.state == COMPLETE for row in results.rows)
+    study = results.study
+    return [
+        f"{complete} of {len(results.rows)} runs are complete. {results.dataset}, {results.labels} labels at the end, "
+        f"{study.epochs} epochs, {study.num_samples} samples, seeds {study.seed} to {study.seed + study.seeds - 1}."
+    ]
+
+
+def _claim(part, verdict):
+    claim = verdict.claim
+    lines = [f"### {claim.name} ({part.title})", "", f"> {claim.sentence} ({claim.source})", ""]
+    lines += [f"**{verdict.word.capitalize()}**: {verdict.why}.", "", _comparisons(claim.comparisons)]
+    return [*lines, *[f"{text}\n" for text in (_paper(claim), claim.note) if text]]
+
+
+def _paper(claim):
+    """What the paper's own numbers say to its claim."""
+    known = [comparison for comparison in claim.comparisons if comparison.paper]
+    if not known:
+        return "The paper shows curves for this, no numbers."
+    against = [f"{c.where}: {c.a} {c.paper[0]:.2f}, {c.b} {c.paper[1]:.2f}" for c in known if not c.holds_in_paper]
+    text = f"In the paper's own tables it holds in {len(known) - len(against)} of {len(known)} comparisons"
+    return f"{text} (not in {'; '.join(against)})." if against else f"{text}."
+
+
+def _comparisons(comparisons):
+    header = ["a", "b", "where", "pairs", "a - b (points)", "a lower/higher/equal", "p"]
+    return to_markdown(header, [_line(comparison) for comparison in comparisons])
+
+
+def _line(comparison):
+    difference = comparison.difference
+    interval = difference.interval
+    if not interval.n:
+        return [comparison.a, comparison.b, comparison.where, 0, "missing", "", ""]
+    text = f"{interval.mean:+.2f}"
+    if not math.isnan(interval.low):
+        text += f" [{interval.low:+.2f}, {interval.high:+.2f}]"
+    counts = f"{difference.lower}/{difference.higher}/{difference.ties}"
+    return [comparison.a, comparison.b, comparison.where, interval.n, text, counts, f"{difference.p_value:.3g}"]
+
+
+def _lacking(results):
+    if not results.lacking:
+        return []
+    rows = [[row.state, *(str(value) for value in row.cell), row.config.seed, row.why] for row in results.lacking]
+    return ["## Runs that are missing\n", to_markdown(["state", *results.lacking[0].cell._fields, "seed", "why"], rows)]
+
+
+def _csv_rows(owners, verdicts):
+    rows = []
+    for part, verdict in zip(owners, verdicts, strict=True):
+        for comparison in verdict.claim.comparisons:
+            difference = comparison.difference
+            rows.append(
+                {
+                    "claim": verdict.claim.name,
+                    "slice": part.title,
+                    "verdict": verdict.word,
+                    "claim_p": verdict.p_value,
+                    "claim_p_holm": verdict.adjusted,
+                    "a": comparison.a,
+                    "b": comparison.b,
+                    "where": comparison.where,
+                    "pairs": comparison.pairs,
+                    "difference": difference.interval.mean,
+                    "low": difference.interval.low,
+                    "high": difference.interval.high,
+                    "lower": difference.lower,
+                    "higher": difference.higher,
+                    "equal": difference.ties,
+                    "p": difference.p_value,
+                }
+            )
+    return rows

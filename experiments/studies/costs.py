@@ -1,0 +1,45 @@
+"""What runs cost: seconds per architecture, for the paper's "maintain the speed"."""
+
+import math
+
+from experiments.studies.render import to_csv
+
+
+def cost_csv(rows):
+    """`cost.csv`: seconds per architecture and device, from the records.
+
+    Args:
+      rows: the complete `Row`s of a study.
+
+    Returns:
+      CSV text. Scoring is averaged over the cycles that scored the pool (not those of `random`). Times of runs that
+      shared a machine, or of other devices, do not compare.
+    """
+    groups = {}
+    for row in rows:
+        groups.setdefault((row.config.arch, row.device), []).append(row)
+    return to_csv([_cost(arch, device, group) for (arch, device), group in groups.items()])
+
+
+def _cost(arch, device, group):
+    scored = [row for row in group if row.config.acquisition != "random"]
+    cycles = sum(len(row.metrics["labels"]) for row in group)
+    seconds = {name: sum(_sum(row.metrics[f"{name}_seconds"]) for row in group) for name in ("train", "score", "test")}
+    return {
+        "arch": arch,
+        "device": device,
+        "runs": len(group),
+        "seconds_per_run": sum(seconds.values()) / len(group),
+        "train_seconds_per_cycle": seconds["train"] / cycles,
+        "score_seconds_per_scored_cycle": _mean([row.metrics["score_seconds"] for row in scored]),
+        "test_seconds_per_tested_cycle": _mean([row.metrics["test_seconds"] for row in group]),
+    }
+
+
+def _sum(column):
+    return float(sum(value for value in column if not math.isnan(value)))
+
+
+def _mean(columns):
+    values = [value for column in columns for value in column if not math.isnan(value)]
+    return float(sum(values) / len(values)) if values else None

@@ -1,0 +1,109 @@
+"""Figures 2 and 3: learning curves with a band over seeds."""
+
+import io
+
+import numpy as np
+
+from experiments.records.paths import text_of
+
+FIGURE3_ARCHITECTURES = ("BNN", "BNN-1", "BNN1")
+
+
+def figure2(part):
+    """Figure 2: a panel per acquisition (random has none, as in the paper), a curve per architecture.
+
+    Args:
+      part: a `Slice` with one mu_init.
+
+    Returns:
+      The bytes of a PNG.
+    """
+    study = part.results.study
+    panels = [
+        (acquisition, [(arch, part.cell(arch, acquisition)) for arch in study.values("archs")])
+        for acquisition in shown_acquisitions(study)
+    ]
+    return _draw(part, [panels], f"Position of Bayesian layers: {part.results.dataset}, {part.title}")
+
+
+def figure3(part):
+    """Figure 3: a row per acquisition, a panel each for BNN, BNN-1 and BNN1, a curve per mu_init."""
+    study = part.results.study
+    archs = [arch for arch in FIGURE3_ARCHITECTURES if arch in study.values("archs")] or list(study.values("archs"))
+    rows = [
+        [
+            (
+                f"{arch}, {acquisition}",
+                [(f"mu_init = {text_of(mu)}", part.cell(arch, acquisition, mu)) for mu in part.mus_of(arch)],
+            )
+            for arch in archs
+        ]
+        for acquisition in shown_acquisitions(study)
+    ]
+    return _draw(part, rows, f"Initial variance: {part.results.dataset}, {part.title}")
+
+
+def shown_acquisitions(study):
+    """The acquisitions that get a panel: all but random, unless there is no other."""
+    acquisitions = study.values("acquisitions")
+    return [name for name in acquisitions if name != "random"] or list(acquisitions)
+
+
+def band(runs):
+    """The curves of runs over the label counts at which all of them were tested.
+
+    Args:
+      runs: complete `Row`s.
+
+    Returns:
+      labels `[n]`, and errors in % `[runs, n]`.
+    """
+    curves = [dict(zip(*run.curve, strict=True)) for run in runs]
+    labels = sorted(set.intersection(*(set(curve) for curve in curves)))
+    return np.array(labels), np.array([[100 * curve[count] for count in labels] for curve in curves])
+
+
+def _draw(part, rows, title):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    size = (5 * len(rows[0]), 1 + 3.8 * len(rows))
+    figure, axes = plt.subplots(
+        len(rows), len(rows[0]), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
+    )
+    for panels, row in zip(rows, axes, strict=True):
+        for (name, curves), axis in zip(panels, row, strict=True):
+            _panel(part, axis, name, curves)
+    _limit(axes[0, 0])
+    figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def _limit(axis):
+    """Room around what was drawn, so that some ticks are always in sight."""
+    low, high = axis.dataLim.intervaly
+    if 0 < low <= high < np.inf:
+        axis.set_ylim(0.8 * low, 1.2 * high)
+
+
+def _panel(part, axis, name, curves):
+    ticks = (0.5, 1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100)
+    axis.set(title=name, xlabel="labelled images", ylabel="test error (%)", yscale="log")
+    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+    axis.grid(alpha=0.3)
+    for i, (label, cell) in enumerate(curves):
+        runs = list(part.results.runs(cell).values())
+        if not runs:
+            axis.plot([], [], color=f"C{i}", linestyle=":", label=f"{label}: missing")
+            continue
+        labels, errors = band(runs)
+        errors = np.maximum(errors, 1e-2)  # a test error of zero has no logarithm
+        axis.plot(labels, errors.mean(0), color=f"C{i}", label=f"{label} (n = {len(runs)})")
+        axis.fill_between(labels, errors.min(0), errors.max(0), color=f"C{i}", alpha=0.15, linewidth=0)
+    axis.legend(fontsize=7)

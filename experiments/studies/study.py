@@ -1,0 +1,71 @@
+"""A study from its settings to its report: run what is missing, read the records, write tables, figures and claims."""
+
+import pathlib
+import sys
+
+from experiments.errors import UserError
+from experiments.records import files
+from experiments.studies.collect import COMPLETE, DAMAGED, Results, collect
+from experiments.studies.costs import cost_csv
+from experiments.studies.render import to_csv
+from experiments.studies.start import begin
+from experiments.studies.summaries import run_rows
+
+
+def conduct(config, name, report):
+    """Conducts a study.
+
+    Args:
+      config: a `StudyConfig`.
+      name: the study's directory under `--output_dir`.
+      report: called with the `Results` for a dict from a file's name to its text or bytes.
+
+    Raises:
+      UserError: for whatever a user can mend; if runs failed, only after the report on the others was written.
+    """
+    dataset = begin(config)
+    if dataset is None:
+        return
+    failures = {}
+    if not config.report_only:
+        from experiments.sweep import sweep
+
+        failures = sweep(config, dataset)
+    results = Results(config, dataset, collect(config, dataset))
+    directory = pathlib.Path(config.output_dir).expanduser() / name / dataset
+    _write(directory, {**report(results), **_common(results)})
+    _tell(results, directory)
+    if failures:
+        for failed, line in failures.items():
+            print(
+                f"failed: {failed.arch}, {failed.acquisition}, mu_init={failed.mu_init:g}, seed {failed.seed}: {line}",
+                file=sys.stderr,
+            )
+        raise UserError(
+            f"{len(failures)} of {len(results.rows)} runs failed and are missing in the report; mend what is said above and give "
+            "the same command again"
+        )
+
+
+def _common(results):
+    complete = [row for row in results.rows if row.state == COMPLETE]
+    return {"runs.csv": to_csv(run_rows(results.rows)), "cost.csv": cost_csv(complete)}
+
+
+def _write(directory, contents):
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{directory} cannot be made: {error.strerror}; give another --output_dir") from error
+    for name, content in contents.items():
+        files.write_bytes(directory / name, content.encode() if isinstance(content, str) else content)
+
+
+def _tell(results, directory):
+    if results.study.report_only:
+        for row in results.lacking:
+            if row.state == DAMAGED:
+                print(f"left out: {row.why}", file=sys.stderr)
+    missing = f", {len(results.lacking)} missing (see runs.csv)" if results.lacking else ""
+    complete = len(results.rows) - len(results.lacking)
+    print(f"{complete} of {len(results.rows)} runs are complete{missing}; report: {directory}")
