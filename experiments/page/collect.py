@@ -108,9 +108,9 @@ def find(root):
     Returns:
       A list of `Entry`, in the order of their paths.
     """
-    root, entries, seen = pathlib.Path(root), [], {}
+    root, entries, seen = pathlib.Path(root).resolve(), [], {}
     for directory in _directories(root):
-        entry = _read(directory, str(directory.relative_to(root)))
+        entry = _read(directory, directory.name if directory == root else str(directory.relative_to(root)))
         if entry.run is not None:
             key = (entry.protocol, *(text_of(entry.settings[name]) for name in OWN_PLACE if name not in CHANGEABLE))
             first = seen.setdefault(key, entry.path)

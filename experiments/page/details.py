@@ -80,12 +80,17 @@ def charts(entry):
         Line(name, labels, metrics[f"{name}_seconds"], palette.OTHERS[i])
         for i, name in enumerate(("train", "score", "test"))
     ]
+    objective = [
+        Line("NLL", labels, metrics["train_nll"], palette.OTHERS[0]),
+        Line("KL × weight", labels, metrics["train_kl"] * metrics["kl_weight"], palette.OTHERS[1]),
+    ]
     counts = np.bincount(tables["acquisitions"]["label"].astype(int)).tolist()
     return [
         card("Test error", line_chart([error], LABELLED, "test error (%)", log_y=True), "%"),
-        card("Probabilities on the test set", line_chart(scores, LABELLED, "score")),
+        card("Scores on the test set", line_chart(scores, LABELLED, "score")),
         _reliability(tables["calibration"], labels),
         *_posterior(tables["posterior"], labels),
+        card("Training objective", line_chart(objective, LABELLED, "negative ELBO (nats per image)"), "nats per image"),
         card("Labelled images by class", bar_chart(counts, "class", "count", color)),
         card("Time per cycle", line_chart(seconds, LABELLED, "seconds"), "seconds"),
     ]
@@ -115,7 +120,7 @@ def _posterior(posterior, labels):
     for i, layer in enumerate(layers):
         mine = np.array([name == layer for name in posterior["layer"]])
         column = {name: posterior[name][mine] for name in ("cycle", "sigma_mean", "sigma_std", "snr_median", "kl")}
-        x, color = labels[column["cycle"].astype(int)], palette.OTHERS[i % len(palette.OTHERS)]
+        x, color = labels[column["cycle"].astype(int)], palette.color(palette.LAYERS, layer, i)
         mean, std = column["sigma_mean"], column["sigma_std"]
         sigma.append(Line(layer, x, mean, color, (np.maximum(mean - std, 0), mean + std), note=number(mean[-1])))
         ratio.append(Line(layer, x, column["snr_median"], color, note=number(column["snr_median"][-1])))
@@ -135,6 +140,8 @@ def acquired(run, most):
     except FileNotFoundError:
         return tag("p", "The acquired images are not in this record.", class_="muted")
     chosen = chosen_cycles(cycles, most)
+    if not chosen:
+        return tag("p", "The acquired images are left out; --images says how many the page shows.", class_="muted")
     figures = [
         tag(
             "figure",

@@ -12,7 +12,7 @@ from experiments.page.text import plural
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 TITLE = "Bayesian active learning"
-FEW = 3  # so many groups are unfolded at first
+FEW = 3  # so many things are unfolded at first
 
 
 def page(entries, most_images=10_000):
@@ -85,7 +85,7 @@ def _notices(entries):
         for entry in entries
     ]
     title = f"Not complete: {plural(len(entries), 'record')}"
-    return tag("details", tag("summary", title), tag("ul", items), class_="notices", open=len(entries) <= 8)
+    return tag("details", tag("summary", title), tag("ul", items), class_="notices", open=len(entries) <= FEW)
 
 
 def _section(section, number, sections, images_per_run):

@@ -22,6 +22,7 @@ ACQUISITIONS = {
     "bald": "purple",
     "mean_std": "green2",
 }
+LAYERS = {"Conv1": "teal", "Conv2": "green2", "Dense1": "orange", "Dense2": "blue2"}
 
 
 def color(table, name, number=0):

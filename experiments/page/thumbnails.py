@@ -19,13 +19,14 @@ def chosen_cycles(cycles, most):
       most: how many images.
 
     Returns:
-      A list of cycle numbers, ascending; at least the first.
+      A list of cycle numbers, ascending; empty if there is no room for the first.
     """
     numbers, counts = np.unique(cycles, return_counts=True)
     if counts.sum() <= most:
         return numbers.tolist()
-    first, rest = counts[0], counts[1:]
-    room = int(max(0, most - first) // max(1, rest.max(initial=0)))
+    if most < counts[0]:
+        return []
+    room = (most - counts[0]) // counts[1:].max()  # cycles besides the first
     if room < 2:
         return numbers[[0, -1][: room + 1]].tolist()
     return numbers[np.unique(np.r_[0, np.linspace(1, len(numbers) - 1, room).round().astype(int)])].tolist()
