@@ -9,6 +9,7 @@ from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.page.collect import position
 from experiments.page.markup import tag
 from experiments.page.text import plural
+from experiments.studies.statistics import labels_needed, median_range
 
 SCORES = (
     ("test_error", "Test error (%)", 100, 2),
@@ -18,8 +19,11 @@ SCORES = (
 )
 
 
+THRESHOLDS = (0.10, 0.05)
+
+
 def results(section, anchors):
-    """The tables of a section: test errors open, the other scores folded away.
+    """The tables of a section: test errors open, the others folded away.
 
     Args:
       section: a `Section`.
@@ -28,39 +32,63 @@ def results(section, anchors):
     Returns:
       `Markup`.
     """
-    first, *rest = (_table(section.groups, anchors, *score) for score in SCORES)
-    return [first, tag("details", tag("summary", "Likelihood, Brier score, calibration error"), rest, class_="fold")]
+    first, *rest = (_scores(section.groups, anchors, *score) for score in SCORES)
+    others = tag(
+        "details",
+        tag("summary", "Labels needed, likelihood, calibration"),
+        tag("div", _labels_needed(section.groups), rest, class_="tables"),
+        class_="fold",
+    )
+    return [first, others]
 
 
-def _table(groups, anchors, column, title, factor, digits):
+def _scores(groups, anchors, column, title, factor, digits):
     finals = {group: group.final(column) for group in groups}
     usual_labels = _most_common(labels for labels, values in finals.values() if len(values))
     if usual_labels is None:
         return tag("p", f"{title}: not evaluated.", class_="muted")
-    usual_runs = _most_common(len(group.entries) for group in groups)
-    usual = (usual_labels, usual_runs)
+    usual = (usual_labels, _most_common(len(group.entries) for group in groups))
     tints = _tints({group: values.mean() for group, (labels, values) in finals.items() if labels == usual_labels})
     cells = {
-        (group.arch, group.mu_words, group.acquisition): _cell(
-            *final, anchors[group], usual, tints.get(group), factor, digits
-        )
+        group: _score(*final, anchors[group], usual, tints.get(group), factor, digits)
         for group, final in finals.items()
     }
-    names = sorted({group.acquisition for group in groups}, key=lambda name: position(ACQUISITIONS, name))
+    return _grid(cells, title, f" at {usual_labels:,.0f} labels; {_spread_words(usual[1])}")
+
+
+def _labels_needed(groups):
+    """The labels at which the test error first is at most each threshold: medians over seeds."""
+    cells = {}
+    for group in groups:
+        medians = [median_range(_first_labels(entry, limit) for entry in group.entries)[0] for limit in THRESHOLDS]
+        words = " / ".join(f"{labels:,.0f}" if np.isfinite(labels) else "–" for labels in medians)
+        cells[group] = tag("td", tag("b", words), class_="num")
+    title = "Labels needed for " + " / ".join(f"{100 * limit:g} %" for limit in THRESHOLDS) + " test error"
+    return _grid(cells, title, " at first; – not reached; medians over seeds")
+
+
+def _first_labels(entry, limit):
+    tested = np.isfinite(entry.metrics["test_error"])
+    first, _ = labels_needed(entry.metrics["labels"][tested], entry.metrics["test_error"][tested], limit)
+    return first
+
+
+def _grid(cells, title, caption):
+    """A table from a dict of cells by `Group`: networks down, acquisitions across."""
+    names = sorted({group.acquisition for group in cells}, key=lambda name: position(ACQUISITIONS, name))
+    places = {(group.arch, group.mu_words, group.acquisition): cell for group, cell in cells.items()}
     head = tag("tr", tag("th", "Network"), [tag("th", _breakable(name)) for name in names])
     body = [
         tag(
             "tr",
             tag("th", arch, tag("small", mu) if mu else None),
-            [cells.get((arch, mu, name), _MISSING) for name in names],
+            [places.get((arch, mu, name), tag("td", "–", class_="num muted")) for name in names],
         )
-        for arch, mu in _rows(groups)
+        for arch, mu in _rows(cells)
     ]
     table = tag("table", tag("thead", head), tag("tbody", body), class_="results", aria_label=title)
-    return tag("div", _caption(title, *usual), tag("div", table, class_="scroll"), class_="box")
-
-
-_MISSING = tag("td", "–", class_="num muted")
+    words = tag("p", tag("b", title), caption, class_="caption")
+    return tag("div", words, tag("div", table, class_="scroll"), class_="box")
 
 
 def _rows(groups):
@@ -68,12 +96,11 @@ def _rows(groups):
     return sorted(rows, key=lambda row: position(ARCHITECTURES, row[0]))  # stable: the order of mu stays
 
 
-def _caption(title, labels, runs):
-    spread = "one run each" if runs == 1 else f"mean ± standard deviation of {plural(runs, 'run')}"
-    return tag("p", tag("b", title), f" at {labels:,.0f} labels; {spread}", class_="caption")
+def _spread_words(runs):
+    return "one run each" if runs == 1 else f"mean ± standard deviation of {plural(runs, 'run')}"
 
 
-def _cell(labels, values, anchor, usual, tint, factor, digits):
+def _score(labels, values, anchor, usual, tint, factor, digits):
     if not len(values):
         return tag("td", "not evaluated", class_="num muted")
     usual_labels, usual_runs = usual
