@@ -14,12 +14,12 @@ from tests.conftest import ROOT
 TINY = {"epochs": 2, "num_samples": 3, "max_labels": 30}
 SETTINGS = {
     "quickstart": {**TINY, "max_labels": 40},
-    "table2": {**TINY, "archs": "BNN-1,CNN", "acquisitions": "random,var_ratios"},
+    "table2": {**TINY, "archs": "BNN-1,CNN", "acquisitions": "var_ratios"},
     "table3": {**TINY, "archs": "BNN-1", "acquisitions": "var_ratios", "mus": "-3,-5"},
 }
 SHOWN = {
     "quickstart": ["Dense1: ", "test error", "<Figure"],
-    "table2": ["BNN-1", "random", "report.html: 4 records", "Image"],
+    "table2": ["BNN-1", "var_ratios", "report.html: 2 records", "Image"],
     "table3": ["BNN-1", "var_ratios", "report.html: 2 records", "Image"],
 }
 ADDRESS = "OWNER" + "/REPO"  # spelt so that this file does not hold it
@@ -52,6 +52,8 @@ def test_a_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     (place,) = [i for i, cell in enumerate(content.cells) if "parameters" in cell.metadata.get("tags", [])]
     assert content.cells[place].source.startswith("quick = True")
     content.cells.insert(place + 1, nbformat.v4.new_code_cell(f"settings = {SETTINGS[name]!r}"))
+    for cell in (cell for cell in content.cells if cell.cell_type == "code"):
+        cell.outputs = []
     where = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(content, timeout=280, kernel_name="python3", resources=where).execute()
     text = said(content.cells)
