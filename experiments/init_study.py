@@ -1,7 +1,7 @@
 """How large the initial variance should be: Table 3 and Figure 3 of Zeng et al. 2018.
 
-Source: Zeng, Lesnikowski & Alvarez 2018, section 4.1: the eight networks of its Table 1 with the initial rho around -3, -5,
--9 and -11 (CNN, which has none, once), three acquisition functions, three runs each.
+Source: Zeng, Lesnikowski & Alvarez 2018, section 4.1: the eight networks of its Table 1 with the initial rho around
+-3, -5, -9 and -11 (CNN, which has none, once), three acquisition functions, three runs each.
 
 Command: python -m experiments.init_study
 
@@ -14,12 +14,13 @@ Expected (Table 3: test error in % at 1,000 labels at the best mu_init, mean of 
 
 The paper chooses mu_init by the errors that it reports; here it is also chosen on other seeds than it is reported on.
 
-Run time: 261 runs of 99 trainings each, one to several hours a run on two CPU cores (docs/benchmarks.md); those at mu_init -3
-are shared with `experiments.layer_position`. Minutes with --dataset=digits --preset=quick --seeds=1 --max_labels=40
---archs=BNN,BNN-1,BNN1. The same command goes on where it stopped.
+Run time: 261 runs of 99 trainings each, about one to several hours a run on two CPU cores (reckoned from
+docs/benchmarks.md); those at mu_init -3 are shared with `experiments.layer_position`. Minutes with
+--dataset=digits --preset=quick --seeds=1 --max_labels=40 --archs=BNN,BNN-1,BNN1. The same command goes on where it
+stopped.
 
-Results are in <output_dir>/init_study/<dataset>/: table3.csv|md|tex, figure3.png, claims.md|csv, cost.csv, runs.csv; each
-run's record is where `experiments.al_mnist` keeps it.
+Results are in <output_dir>/init_study/<dataset>/: table3.csv|md|tex, figure3.png, claims.md|csv, cost.csv, runs.csv;
+each run's record is where `experiments.al_mnist` keeps it.
 """
 
 import dataclasses

@@ -11,11 +11,12 @@ Expected (Table 2: test error in % at 1,000 labels, mean of 3 runs; MC Dropout i
   max_entropy         1.74  3.67   2.63   3.22   3.28  7.50  4.62  3.58  10.03
   var_ratios          1.64  3.56   2.40   3.00   3.34  2.70  2.84  3.32   6.48
 
-Run time: 81 runs of 99 trainings each, one to several hours a run on two CPU cores (docs/benchmarks.md); minutes with
---dataset=digits --preset=quick --seeds=1 --max_labels=60. The same command goes on where it stopped.
+Run time: 81 runs of 99 trainings each, about one to several hours a run on two CPU cores (reckoned from
+docs/benchmarks.md); minutes with --dataset=digits --preset=quick --seeds=1 --max_labels=60. The same command goes on
+where it stopped.
 
-Results are in <output_dir>/layer_position/<dataset>/: table2.csv|md|tex, figure2.png, claims.md|csv, cost.csv, runs.csv;
-each run's record is where `experiments.al_mnist` keeps it.
+Results are in <output_dir>/layer_position/<dataset>/: table2.csv|md|tex, figure2.png, claims.md|csv, cost.csv,
+runs.csv; each run's record is where `experiments.al_mnist` keeps it.
 """
 
 import sys

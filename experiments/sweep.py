@@ -1,10 +1,10 @@
-"""Many runs of `experiments.al_mnist`: those that are missing are made, here or on a Ray cluster; nothing is made twice.
+"""Many runs of `experiments.al_mnist`: those that are missing are made, here or on a Ray cluster; none is made twice.
 
 Command: python -m experiments.sweep --archs=BNN-1,MC-Dropout --acquisitions=bald,random --seeds=5 [--launcher=ray]
 
-The studies (`experiments.layer_position`, `experiments.init_study`) are such sweeps with tables and figures behind them.
-Several sweeps, on several machines that share the output directory, can work on the same list: a record that another
-process works on is left to it, and looked at again later. Run time: the sum of the runs', see `experiments.al_mnist`.
+The studies (`experiments.layer_position`, `experiments.init_study`) are such sweeps with tables and figures behind
+them. Several sweeps, on several machines that share the output directory, can work on the same list: a record that
+another process works on is left to it, and looked at again later. Run time: the sum of the runs', see `experiments.al_mnist`.
 """
 
 import collections

@@ -178,7 +178,7 @@ class _Cycles:
         """Runs from a committed state (or None) to the last cycle."""
         from experiments.records.events import EventWriter
 
-        with EventWriter(self.book.path) as events:
+        with EventWriter(self.book.path, self.config) as events:
             if state:
                 pending = self._restore(state)
                 events.write(state, *self._event_details(state))

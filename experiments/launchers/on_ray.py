@@ -1,8 +1,8 @@
 """Runs as tasks of a Ray cluster, whose nodes share the output directory.
 
 `pip install '.[cluster]'`. Each run has a worker process of its own (`max_calls=1`), with the CPUs and GPUs that it was
-promised; Ray shows it its share of the GPUs by CUDA_VISIBLE_DEVICES. Retries are the sweep's: a run whose worker or node
-was lost is begun again, anywhere, from its last committed cycle.
+promised; Ray shows it its share of the GPUs by CUDA_VISIBLE_DEVICES. Retries are the sweep's: a run whose worker or
+node was lost is begun again, anywhere, from its last committed cycle.
 """
 
 import contextlib

@@ -11,18 +11,24 @@ import errno
 import numpy as np
 import tensorflow as tf
 
+from bayes_layers.models.architectures import ARCHITECTURES
+from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.records import tables
+from experiments.records.paths import text_of
 
 
 class EventWriter:
     """Writes the events of a run's cycles; a context manager."""
 
-    def __init__(self, path):
+    def __init__(self, path, config):
         with _as_os_error(path):
             self._writer = tf.summary.create_file_writer(str(path))
         self._path = path
+        self._config = config
 
     def __enter__(self):
+        with _as_os_error(self._path), self._writer.as_default():
+            _write_hparams(self._config, trial="/".join(self._path.parts[-4:]))
         return self
 
     def __exit__(self, *exception):
@@ -56,6 +62,25 @@ class EventWriter:
             strip = np.concatenate(np.asarray(images), axis=1)  # side by side, best first: one card, not ten
             tf.summary.image("images/acquired", strip[None], step=labels)
             self._writer.flush()
+
+
+def _write_hparams(config, trial):
+    """What the HParams plugin shows of a run: its settings, against its last test error.
+
+    Every run also states the table's columns, since any of them may be the first that TensorBoard finds; five of
+    them, since it shows no more at first.
+    """
+    from tensorboard.plugins.hparams import api as hp
+
+    columns = {
+        hp.HParam("arch", hp.Discrete(ARCHITECTURES)): config.arch,
+        hp.HParam("acquisition", hp.Discrete(ACQUISITIONS)): config.acquisition,
+        hp.HParam("mu_init", hp.RealInterval(-100.0, 100.0)): config.mu_init,
+        hp.HParam("kl_scale"): text_of(config.kl_scale),
+        hp.HParam("seed", hp.IntInterval(0, 2**31 - 1)): config.seed,
+    }
+    hp.hparams_config(list(columns), [hp.Metric("by_labels/test_error", display_name="final test error")])
+    hp.hparams({column.name: value for column, value in columns.items()}, trial_id=trial)
 
 
 @contextlib.contextmanager

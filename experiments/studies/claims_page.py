@@ -8,13 +8,17 @@ from experiments.studies.render import to_csv, to_markdown
 
 HOW = f"""## How this was decided
 
-- A pair is two runs of the same seed. What a seed makes them share: across architectures the initial labels only; across
-  `mu_init` also the initial means and the noise; across acquisitions the initial labels and weights. Nothing more is claimed.
-- The claim is always that a has the lower error. Differences are of the final test error, in percentage points, with Student's 95 % confidence interval over pairs.
+- A pair is two runs of the same seed. What a seed makes them share: across architectures the initial labels only;
+  across `mu_init` also the initial means and the noise; across acquisitions the initial labels and weights. Nothing
+  more is claimed.
+- The claim is always that a has the lower error. Differences are of the final test error, in percentage points, with
+  Student's 95 % confidence interval over pairs.
 - p is of the two-sided sign test (ties left out). A claim with several comparisons needs all of them: its p is the
-  greatest of theirs when all point its way, else the least of those that point against it, times the number of comparisons.
-- Holm's correction runs over all claims on this page. Supported: adjusted p of at most 0.05, all comparisons the claimed way.
-  Not supported: adjusted p of at most 0.05 against it. Undecided: everything else, and always below {LEAST_PAIRS} pairs.
+  greatest of theirs when all point its way, else the least of those that point against it, times the number of
+  comparisons.
+- Holm's correction runs over all claims on this page. Supported: an adjusted p of at most 0.05, all comparisons the
+  claimed way. Not supported: an adjusted p of at most 0.05 against it. Undecided: everything else, and always below
+  {LEAST_PAIRS} pairs.
 - A claim that nothing differs can be refuted by these tests, never supported.
 """
 

@@ -59,7 +59,7 @@ class LaunchSettings(Settings):
     )
     ray_address: str = setting(
         "",
-        "A Ray cluster's address, or auto; empty: RAY_ADDRESS, else a cluster of this machine, started for the purpose.",
+        "A Ray cluster's address, or auto; empty: RAY_ADDRESS, else one of this machine, started for the purpose.",
         result=False,
     )
     cpus_per_run: float = setting(1.0, "CPUs that a run takes on a Ray cluster.", above=0, maximum=10_000, result=False)
@@ -106,9 +106,9 @@ class StudyConfig(StudySettings, LaunchSettings, ActiveLearningConfig):
         try:
             return tuple(dict.fromkeys(check(field, part.strip()) for part in text.split(",")))
         except SettingError:
-            also = ", or all" if field.metadata["choices"] else ""
+            takes = valid_values(field) + (", or all" if field.metadata["choices"] else "")
             raise SettingError(
-                f"--{dimension}={text} is not valid: it takes a list, separated by commas, of {valid_values(field)}{also}"
+                f"--{dimension}={text} is not valid: it takes a list, separated by commas, of {takes}"
             ) from None
 
     def everything(self, dimension, field):

@@ -36,9 +36,9 @@ def conduct(config, name, report):
     _write(directory, {**report(results), **_common(results)})
     _tell(results, directory)
     if failures:
-        for failed, line in failures.items():
+        for run, line in failures.items():
             print(
-                f"failed: {failed.arch}, {failed.acquisition}, mu_init={failed.mu_init:g}, seed {failed.seed}: {line}",
+                f"failed: {run.arch}, {run.acquisition}, mu_init={run.mu_init:g}, seed {run.seed}: {line}",
                 file=sys.stderr,
             )
         raise UserError(

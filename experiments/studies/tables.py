@@ -7,8 +7,8 @@ from experiments.studies.summaries import THRESHOLDS, summarise
 
 CAPTION = (
     "Test error in %: mean over seeds ± half of its 95 % confidence interval (Student's t). A number of the paper "
-    "(mean of 3 runs) stands below only where the runs have its protocol: MNIST, 1,000 labels, 200 epochs, 100 samples, "
-    "and all else that it states; other cells show their own labels and epochs."
+    "(mean of 3 runs) stands below only where the runs have its protocol: MNIST, 1,000 labels, 200 epochs, 100 "
+    "samples, and all else that it states; other cells show their own labels and epochs."
 )
 
 
@@ -50,14 +50,14 @@ def paper_line(numbers):
 
 def section(part, header, lines, summaries):
     """The Markdown of a slice: its table, and where its learning curves get."""
+    needed = [f"{100 * t:.0f} %: {word}" for t in THRESHOLDS for word in ("first", "stays")]
     curves = to_markdown(
-        ["architecture", "acquisition", "mu_init", "n", *(f"{100 * t:.0f} %: {w}" for t in THRESHOLDS for w in ("first", "stays")),
-         "mean error along the curve"],
+        ["architecture", "acquisition", "mu_init", "n", *needed, "mean error along the curve"],
         [_curve_line(summary) for summary in summaries if summary.error.n],
-    )  # fmt: skip
+    )
     lead = (
-        "Labels needed for 10 % and 5 % test error: the median over seeds (least to greatest) of where a curve first gets "
-        "there, and of where it stays; and the area under the curve divided by its length, in %."
+        "Labels needed for 10 % and 5 % test error: the median over seeds (least to greatest) of where a curve first "
+        "gets there, and of where it stays; and the area under the curve divided by its length, in %."
     )
     return f"## {part.title}\n\n{to_markdown(header, lines)}\n{lead}\n\n{curves}"
 

@@ -9,9 +9,9 @@ from experiments.studies.tables import CAPTION, csv_row, latex_part, paper_line,
 from experiments.studies.tuning import tune
 
 TUNED = (
-    "`other seeds`: each seed at the mu_init of the least mean error over all *other* seeds. `same seeds`: the least mean "
-    "error over mu_init, chosen on the seeds that it reports, as in the paper; it is too low even where nothing differs. "
-    "Both choose on the test images, as the paper does."
+    "`other seeds`: each seed at the mu_init of the least mean error over all *other* seeds. `same seeds`: the least "
+    "mean error over mu_init, chosen on the seeds that it reports, as in the paper; it is too low even where nothing "
+    "differs. Both choose on the test images, as the paper does."
 )
 
 

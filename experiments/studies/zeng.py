@@ -180,8 +180,8 @@ def _tuning_note():
     ]
     before, after = TABLE2["CNN", "var_ratios"], TABLE3["CNN", "var_ratios"]
     return (
-        f"The paper contradicts itself: {len(unchanged)} cells are the same in both tables ({', '.join(unchanged)}), and "
-        f"CNN under var_ratios moves from {before:.2f} to {after:.2f} with no initial variance to tune. Its way of tuning, "
-        "the least of several test errors, can only improve; here mu_init is chosen on the other seeds. Each seed's choice "
-        "shares data with the others', so these pairs are not quite independent."
+        f"The paper contradicts itself: {len(unchanged)} cells are the same in both tables ({', '.join(unchanged)}), "
+        f"and CNN under var_ratios moves from {before:.2f} to {after:.2f} with no initial variance to tune. Its way of "
+        "tuning, the least of several test errors, can only improve; here mu_init is chosen on the other seeds. Each "
+        "seed's choice shares data with the others', so these pairs are not quite independent."
     )

@@ -1,0 +1,234 @@
+"""Reports of both studies from records written by hand, by the real `main`, without TensorFlow."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from experiments import init_study, layer_position
+from experiments.init_study import InitStudyConfig
+from experiments.studies import grid
+from experiments.studies.config import StudyConfig
+from tests.conftest import ROOT
+from tests.studies.written import curve, write
+
+# Imports nothing but what a report needs; `python -c` this with the module's name and its flags.
+WITHOUT_TENSORFLOW = """
+import importlib.abc, runpy, sys
+class Block(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {
+            "tensorflow", "tensorflow_probability", "tf_keras", "tensorflow_datasets", "tensorboard", "keras", "psutil",
+            "tqdm", "sklearn", "ray", "importlib_resources",
+        }:
+            raise ImportError("blocked: " + name)
+sys.meta_path.insert(0, Block())
+sys.argv = sys.argv[1:]
+runpy.run_module("experiments." + sys.argv[0], run_name="__main__")
+"""
+
+
+def rows(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def level(config):
+    """An error for every cell, a little different for every seed."""
+    base = {"CNN": 0.10, "BNN": 0.04, "BNN-1": 0.025, "BNN1": 0.05}.get(config.arch, 0.03)
+    return base + 0.002 * (-3 - config.mu_init) + 0.0001 * config.seed
+
+
+def written(directory, config_class=StudyConfig, **settings):
+    """A study whose records are all there."""
+    study = config_class(dataset="mnist", output_dir=str(directory), **settings)
+    for config in grid.runs(study):
+        write(config, "mnist", curve(config, level(config)))
+    return study
+
+
+@pytest.fixture(scope="module")
+def position(tmp_path_factory):
+    """Table 2's study at the paper's protocol with eight seeds, and its report."""
+    directory = tmp_path_factory.mktemp("position")
+    study = written(directory, seeds=8)
+    assert layer_position.main(["x", f"--output_dir={directory}", "--seeds=8", "--report_only"]) == 0
+    return study, directory / "layer_position" / "mnist"
+
+
+def test_layer_position_without_tensorflow(position):
+    directory = position[1]
+    command = [sys.executable, "-W", "error", "-c", WITHOUT_TENSORFLOW, "layer_position", "--report_only", "--seeds=8",
+               f"--output_dir={directory.parents[1]}"]  # fmt: skip
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0 and ended.stderr == ""
+    assert ended.stdout.startswith("216 of 216 runs are complete; report: ")
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+    assert set(before) == {"table2.csv", "table2.md", "table2.tex", "figure2.png", "claims.md", "claims.csv", "cost.csv",
+                           "runs.csv"}  # fmt: skip
+
+
+def test_table2(position):
+    study, directory = position
+    table = {(row["arch"], row["acquisition"]): row for row in rows(directory / "table2.csv")}
+    assert len(table) == 27
+    errors = [100 * level(study.run_config(arch="BNN-1", seed=seed)) for seed in range(8)]
+    row = table["BNN-1", "var_ratios"]
+    assert float(row["error"]) == pytest.approx(np.mean(errors)) and row["n"] == "8"
+    assert float(row["error_deviation"]) == pytest.approx(np.std(errors, ddof=1))
+    assert row["paper_error"] == "2.4" and table["CNN", "max_entropy"]["paper_error"] == "10.03"
+    assert table["MC-Dropout", "random"]["paper_error"] == ""  # quoted there from another paper's protocol
+    expected = curve(study.run_config(), level(study.run_config(arch="BNN-1", seed=0)))
+    labels = 20 + 10 * np.arange(99)
+    first = labels[next(i for i, error in enumerate(expected) if error <= 0.05)]
+    assert abs(float(row["labels_5_first"]) - first) <= 10 and row["labels_5_first"] == row["labels_5_stays"]
+    text = (directory / "table2.md").read_text()
+    assert "| var_ratios |" in text and "| paper | 3.56 | 2.40 | 3.00 | 3.34 | 2.70 | 2.84 | 3.32 | 6.48 |  |" in text
+    assert "labels, 200 epochs)" in text.split("MC-Dropout |")[1]  # MC-Dropout shows what it stands for
+
+
+def test_claims_of_table2(position):
+    directory = position[1]
+    verdicts = {row["claim"]: row for row in rows(directory / "claims.csv")}
+    assert {name: row["verdict"] for name, row in verdicts.items()} == {
+        "near the output": "supported",
+        "one or two layers": "supported",
+        "order": "undecided",  # BNN-2 and BNN-3 are the same here
+        "near the input": "not supported",
+    }
+    assert float(verdicts["one or two layers"]["p"]) == 2 / 2**8
+    assert float(verdicts["one or two layers"]["claim_p_holm"]) == pytest.approx(4 * 2 / 2**8)
+    text = (directory / "claims.md").read_text()
+    assert "216 of 216 runs are complete. mnist, 1000 labels" in text and "The paper contradicts itself" in text
+
+
+def test_costs(position):
+    (cnn,) = [row for row in rows(position[1] / "cost.csv") if row["arch"] == "CNN"]
+    assert (cnn["runs"], cnn["device"]) == ("24", "a processor")
+    assert float(cnn["seconds_per_run"]) == 99 + 99 + 98 and float(cnn["score_seconds_per_scored_cycle"]) == 1
+
+
+def test_another_protocol_stands_beside_no_number(tmp_path):
+    written(tmp_path, seeds=2, archs="BNN,CNN", epochs=100, max_labels=300)
+    arguments = ["--seeds=2", "--archs=BNN,CNN", "--epochs=100", "--max_labels=300", "--report_only"]
+    assert layer_position.main(["x", f"--output_dir={tmp_path}", *arguments]) == 0
+    text = (tmp_path / "layer_position" / "mnist" / "table2.md").read_text()
+    assert "| paper |" not in text and "(n = 2, 300 labels, 100 epochs)" in text
+
+
+def test_longer_runs_are_read_up_to_the_studys_labels(tmp_path):
+    config = StudyConfig(output_dir=str(tmp_path)).run_config(arch="CNN", acquisition="random")
+    write(config, "mnist", curve(config, 0.05))
+    assert layer_position.main(["x", f"--output_dir={tmp_path}", "--arch=CNN", "--acquisition=random", "--seeds=1",
+                                "--max_labels=300", "--report_only"]) == 0  # fmt: skip
+    (row,) = rows(tmp_path / "layer_position" / "mnist" / "table2.csv")
+    assert float(row["error"]) == pytest.approx(100 * curve(config, 0.05)[28]) and row["labels"] == "300"
+    assert row["paper_error"] == ""
+
+
+def test_what_is_missing_is_shown_as_missing(tmp_path, capsys):
+    study = StudyConfig(output_dir=str(tmp_path), archs="BNN,CNN", acquisitions="random", seeds=3)
+    for config in grid.runs(study)[:-1]:
+        write(config, "mnist", curve(config, 0.05))
+    broken, short = (grid.runs(study)[i] for i in (0, 2))
+    (layer_path(broken) / "metrics.csv").write_text("cycle,labels\n0,20\n")
+    text = (layer_path(short) / "metrics.csv").read_text().splitlines(keepends=True)
+    (layer_path(short) / "metrics.csv").write_text("".join(text[:11]))
+    arguments = [f"--output_dir={tmp_path}", "--archs=BNN,CNN", "--acquisitions=random", "--report_only"]
+    assert layer_position.main(["x", *arguments]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("3 of 6 runs are complete, 3 missing (see runs.csv); report: ")
+    assert len(said.err.splitlines()) == 1 and "metrics.csv is damaged" in said.err
+    directory = tmp_path / "layer_position" / "mnist"
+    assert [row["state"] for row in rows(directory / "runs.csv")] == [
+        "damaged", "complete", "partial", "complete", "complete", "missing"
+    ]  # fmt: skip
+    assert "(n = 1 of 3)" in (directory / "table2.md").read_text()
+    assert "at 110 of 1000 labels" in (directory / "claims.md").read_text()
+
+
+def layer_path(config):
+    from experiments.records.paths import record_path
+
+    return record_path(config, "mnist")
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "\x00\xff", "cycle\n", None])
+@pytest.mark.parametrize("name", ["config.json", "metrics.csv"])
+def test_damage_of_any_kind_is_one_line(tmp_path, capsys, name, damage):
+    study = StudyConfig(output_dir=str(tmp_path), archs="CNN", acquisitions="random", seeds=2)
+    for config in grid.runs(study):
+        write(config, "mnist", curve(config, 0.05))
+    file = layer_path(grid.runs(study)[0]) / name
+    file.unlink() if damage is None else file.write_bytes(damage.encode("latin-1"))
+    arguments = [f"--output_dir={tmp_path}", "--archs=CNN", "--acquisitions=random", "--seeds=2", "--report_only"]
+    assert layer_position.main(["x", *arguments]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("1 of 2 runs are complete") and len(said.err.splitlines()) == 1
+
+
+def test_a_record_of_other_settings_is_left_out(tmp_path, capsys):
+    config = StudyConfig(output_dir=str(tmp_path)).run_config(arch="CNN", acquisition="random")
+    path = write(config, "mnist", curve(config, 0.05))
+    known = json.loads((path / "config.json").read_text())
+    known["settings"]["epochs"] = 3
+    (path / "config.json").write_text(json.dumps(known))
+    arguments = [f"--output_dir={tmp_path}", "--archs=CNN", "--acquisitions=random", "--seeds=1", "--report_only"]
+    assert layer_position.main(["x", *arguments]) == 0
+    assert "epochs=3 there, 200 here" in capsys.readouterr().err
+
+
+def test_init_study(tmp_path):
+    settings = {"seeds": 8, "archs": "BNN,BNN-1,BNN1,CNN", "acquisitions": "max_entropy,var_ratios"}
+    written(tmp_path, InitStudyConfig, **settings)
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    assert init_study.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
+    directory = tmp_path / "init_study" / "mnist"
+    assert {path.name for path in directory.iterdir()} == {
+        "table3.csv", "table3.md", "table3.tex", "figure3.png", "claims.md", "claims.csv", "cost.csv", "runs.csv"
+    }  # fmt: skip
+    tuned = [row for row in rows(directory / "table3.csv") if row["kind"] == "tuned"]
+    assert {row["mu_init"] for row in tuned} == {"-3.0"} and len(tuned) == 8
+    assert {row["chosen_on_other_seeds"] for row in tuned} == {" ".join(f"{seed}:-3" for seed in range(8))}
+    verdicts = {row["claim"]: row["verdict"] for row in rows(directory / "claims.csv")}
+    assert verdicts == {
+        "larger variance, max_entropy": "supported",
+        "larger variance, var_ratios": "supported",
+        "BNN unaffected": "not supported",
+        "output before input": "supported",
+        "tuning": "undecided",  # the default is the best, so the chosen one is no better
+    }
+    assert "| paper | 2.74 | 2.38 | 2.70 | 6.29 |" in (directory / "table3.md").read_text()
+
+
+def test_slices_have_their_own_tables(tmp_path):
+    settings = {
+        "seeds": 2,
+        "archs": "BNN-1,CNN",
+        "acquisitions": "random",
+        "kl_scales": "labels,dataset",
+        "mus": "-3,-5",
+    }
+    written(tmp_path, **settings)
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    assert layer_position.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
+    directory = tmp_path / "layer_position" / "mnist"
+    assert {path.name for path in directory.glob("*.png")} == {
+        "figure2.png",
+        "figure2,mu-5,kl_scale=labels,loc_init=tfp.png",
+        "figure2,mu-3,kl_scale=dataset,loc_init=tfp.png",
+        "figure2,mu-5,kl_scale=dataset,loc_init=tfp.png",
+    }
+    titles = [line for line in (directory / "table2.md").read_text().splitlines() if line.startswith("## ")]
+    assert len(titles) == 4 and titles[1] == "## mu_init = -5, kl_scale = labels, loc_init = tfp"
+    assert len(rows(directory / "runs.csv")) == 2 * (4 + 1)
+
+
+def test_no_records_at_all_is_one_line(tmp_path, capsys):
+    assert layer_position.main(["x", f"--output_dir={tmp_path}", "--report_only"]) == 1
+    assert capsys.readouterr().err.startswith("error: --report_only finds no record of this study under")
+    assert not os.listdir(tmp_path)

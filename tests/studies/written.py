@@ -1,0 +1,47 @@
+"""Records written by hand, so that a study's report can be tested against known numbers without training."""
+
+import json
+
+import numpy as np
+
+from experiments.active_learning.config import result_settings
+from experiments.records import tables
+from experiments.records.paths import record_path
+
+
+def write(config, dataset, errors, seconds=1.0):
+    """A small record (tables without weights) with these test errors, one per cycle from the first.
+
+    Args:
+      config: an `ActiveLearningConfig`.
+      dataset: its data set's name.
+      errors: fractions, None where a cycle was not tested.
+      seconds: of each training, scoring and test.
+
+    Returns:
+      The record's directory.
+    """
+    path = record_path(config, dataset)
+    path.mkdir(parents=True)
+    settings = {**result_settings(config), "max_labels": config.max_labels, "test_every": 1, "dataset": dataset}
+    settings |= {"test_dropout": "false", "precision": "float32", "jit_compile": "false"}
+    (path / "config.json").write_text(json.dumps({"settings": settings, "device": "a processor"}))
+    rows = [
+        tables.row(
+            "metrics",
+            cycle=cycle,
+            labels=config.labels_at(cycle),
+            test_error=error,
+            train_seconds=seconds,
+            test_seconds=seconds,
+            score_seconds=None if cycle == len(errors) - 1 else seconds,
+        )
+        for cycle, error in enumerate(errors)
+    ]
+    (path / "metrics.csv").write_text(tables.to_text("metrics", rows))
+    return path
+
+
+def curve(config, final):
+    """A curve of test errors that falls geometrically from 0.8 to `final`."""
+    return np.geomspace(0.8, final, config.last_cycle + 1).tolist()
