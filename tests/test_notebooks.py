@@ -89,17 +89,16 @@ def test_badges_installation_and_citation_are_generated():
 def test_the_address_stands_in_one_place(tmp_path):
     ignored = shutil.ignore_patterns(".*", "*.egg-info", "runs", "__pycache__", "build", "dist", "venv")
     copy = shutil.copytree(ROOT, tmp_path / "copy", ignore=ignored)
-    module = address_module()
-    (copy / "docs" / "address.txt").write_text("somebody/something\n")
+    module, other = address_module(), "somebody" + "/something"
+    (copy / "docs" / "address.txt").write_text(other + "\n")
     for path, text in module.files(copy).items():
         path.write_text(text, encoding="utf-8")
     texts = {path: path.read_bytes().decode(errors="ignore") for path in copy.rglob("*") if path.is_file()}
     assert [path for path, text in texts.items() if ADDRESS in text] == []
     generated = {copy / path.relative_to(ROOT) for path in module.files()}
-    assert {path for path, text in texts.items() if "somebody/something" in text} == {
-        *generated,
-        copy / "docs" / "address.txt",
-    }
+    assert {path for path, text in texts.items() if other in text} == {*generated, copy / "docs" / "address.txt"}
+    named = {name for text in texts.values() for name in re.findall(r"\bgithub(?:\.com)?/([\w-]+/[\w-]+)", text)}
+    assert named == {other}
 
 
 def test_the_first_cell_keeps_the_tensorflow_that_is_there():

@@ -76,7 +76,7 @@ def _draw(part, rows, title):
     for panels, row in zip(rows, axes, strict=True):
         for (name, curves), axis in zip(panels, row, strict=True):
             _panel(part, axis, name, curves)
-    _limit(axes[0, 0])
+    _limit(axes)
     figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
@@ -84,11 +84,12 @@ def _draw(part, rows, title):
     return buffer.getvalue()
 
 
-def _limit(axis):
-    """Room around what was drawn, so that some ticks are always in sight."""
-    low, high = axis.dataLim.intervaly
+def _limit(axes):
+    """Room around what was drawn in any panel (they share their axis), so that some ticks are always in sight."""
+    low = min(axis.dataLim.intervaly[0] for axis in axes.flat)
+    high = max(axis.dataLim.intervaly[1] for axis in axes.flat)
     if 0 < low <= high < np.inf:
-        axis.set_ylim(0.8 * low, 1.2 * high)
+        axes[0, 0].set_ylim(0.8 * low, 1.2 * high)
 
 
 def _panel(part, axis, name, curves):
