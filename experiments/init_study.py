@@ -37,7 +37,7 @@ ZENG = ("BNN", "BNN-1", "BNN-2", "BNN-3", "BNN1", "BNN2", "BNN3", "CNN")
 
 @dataclasses.dataclass(frozen=True)
 class InitStudySettings(StudySettings):
-    __doc__ = StudySettings.__doc__
+    """Study (lists are separated by commas; --arch=CNN is short for --archs=CNN, and so on)"""
 
     archs: str = setting(",".join(ZENG), "Architectures, or all.", result=False)
     mus: str = setting("-3,-5,-9,-11", "Values of --mu_init; one is chosen for Table 3.", result=False)

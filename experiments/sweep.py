@@ -4,7 +4,9 @@ Command: python -m experiments.sweep --archs=BNN-1,MC-Dropout --acquisitions=bal
 
 The studies (`experiments.layer_position`, `experiments.init_study`) are such sweeps with tables and figures behind
 them. Several sweeps, on several machines that share the output directory, can work on the same list: a record that
-another process works on is left to it, and looked at again later. Run time: the sum of the runs', see `experiments.al_mnist`.
+another process works on is left to it, and looked at again later.
+
+Run time: the sum of the runs', see `experiments.al_mnist`.
 """
 
 import collections
@@ -146,7 +148,7 @@ class _Queue:
         self._waiting.append(job)
 
     def _fail(self, job, ended):
-        again = f", {job.losses + 1} times" if ended["state"] == LOST else ""
+        again = f", {job.losses + 1} times" if ended["state"] == LOST and job.losses else ""
         self._failures[job.config] = f"{ended['message']}{again}"
         self._progress.ended(job.config, f"failed: {ended['message']}{again}")
         if ended["details"]:

@@ -77,7 +77,7 @@ class _Process:
     """A worker process."""
 
     def __init__(self):
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `end`)
         self._began = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "experiments.launchers.worker"],

@@ -23,7 +23,7 @@ HOW = f"""## How this was decided
 """
 
 
-def write(title, results, claims_of_parts, tables_of_parts, remarks=()):
+def write(title, results, claims_of_parts, tables_of_parts):
     """The page of a study.
 
     Args:
@@ -31,7 +31,6 @@ def write(title, results, claims_of_parts, tables_of_parts, remarks=()):
       results: the `Results`.
       claims_of_parts: list of (`Slice`, list of `Claim`).
       tables_of_parts: list of (heading, list of `Comparison`): differences that no claim rests on.
-      remarks: sentences on what was not tested.
 
     Returns:
       Dict from a file's name to its text.
@@ -39,12 +38,13 @@ def write(title, results, claims_of_parts, tables_of_parts, remarks=()):
     verdicts = judge([claim for _, claims in claims_of_parts for claim in claims])
     owners = [part for part, claims in claims_of_parts for _ in claims]
     lines = [f"# {title}", "", *_summary(results), "", "## Verdicts", ""]
-    lines.append(to_markdown(["claim", "slice", "verdict"], [
-        [verdict.claim.sentence, part.title, f"**{verdict.word}**"] for part, verdict in zip(owners, verdicts, strict=True)
-    ]))  # fmt: skip
+    told = [
+        [verdict.claim.sentence, part.title, f"**{verdict.word}**"]
+        for part, verdict in zip(owners, verdicts, strict=True)
+    ]
+    lines.append(to_markdown(["claim", "slice", "verdict"], told))
     for part, verdict in zip(owners, verdicts, strict=True):
         lines += _claim(part, verdict)
-    lines += [f"{remark}\n" for remark in remarks]
     for heading, comparisons in tables_of_parts:
         lines += [f"## {heading}", "", _comparisons(comparisons)]
     lines += [HOW, *_lacking(results)]

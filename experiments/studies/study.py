@@ -42,8 +42,8 @@ def conduct(config, name, report):
                 file=sys.stderr,
             )
         raise UserError(
-            f"{len(failures)} of {len(results.rows)} runs failed and are missing in the report; mend what is said above and give "
-            "the same command again"
+            f"{len(failures)} of {len(results.rows)} runs failed and are missing in the report; "
+            "mend what is said above and give the same command again"
         )
 
 

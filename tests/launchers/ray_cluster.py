@@ -1,37 +1,25 @@
-"""A study on a Ray cluster of two nodes, one of whose workers is killed in the middle; run by `test_ray`."""
+"""A sweep on a Ray cluster of two nodes, one of whose workers is killed in the middle; run by `test_ray`."""
 
 import json
-import os
-import signal
+import pathlib
 import sys
 import threading
-import time
 
+import ray
 from ray.cluster_utils import Cluster
 
 from experiments import sweep
-
-
-def kill_a_worker(output_dir, killed):
-    """Kills the process of the first run that has committed a cycle and holds its lock."""
-    while not killed:
-        for lock in output_dir.rglob("lock"):
-            try:
-                if (lock.parent / "metrics.csv").exists():
-                    pid = json.loads(lock.read_text())["pid"]
-                    os.kill(pid, signal.SIGKILL)
-                    killed.append(str(lock.parent))
-                    return
-            except (OSError, ValueError):
-                continue
-        time.sleep(0.02)
+from tests.launchers.test_sweep import kill_a_worker
 
 
 def main(output_dir, *arguments):
-    """Runs the sweep and prints which record's process was killed, and on how many nodes runs were made."""
+    """Runs the sweep; prints its exit code, the nodes, and which record's process was killed."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
+    ray.init(cluster.address, log_to_driver=False)
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    ray.shutdown()
     killed = []
     threading.Thread(target=kill_a_worker, args=(output_dir, killed), daemon=True).start()
     try:
@@ -40,10 +28,8 @@ def main(output_dir, *arguments):
         )
     finally:
         cluster.shutdown()
-    print(json.dumps({"code": code, "killed": killed}))
+    print("\n" + json.dumps({"code": code, "nodes": nodes, "killed": [str(path) for path in killed]}))
 
 
 if __name__ == "__main__":
-    import pathlib
-
     main(pathlib.Path(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,255 @@
+"""Sweeps: what is run, what is not, and what becomes of lost, busy and failing runs."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from experiments import al_mnist, layer_position, sweep
+from experiments.launchers.single import DONE, FAILED, IN_USE, LOST, answer
+from experiments.records.lock import RecordLock
+from experiments.records.paths import record_path
+from experiments.studies import grid
+from experiments.studies.config import StudyConfig
+from tests.conftest import ROOT, TINY, content
+from tests.studies.written import curve, write
+from tests.test_al_mnist import heed_ctrl_c
+
+SMALL = ["--archs=BNN-1,CNN", "--acquisitions=random", "--seeds=1", "--max_labels=20"]
+
+
+class Scripted:
+    """A launcher that answers from a list instead of running anything."""
+
+    def __init__(self, *answers):
+        self.answers, self.started, self._active = list(answers), [], []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    @property
+    def has_room(self):
+        return not self._active
+
+    def start(self, job, config, dataset):
+        self.started.append(config.arch)
+        self._active.append(job)
+
+    def finished(self, seconds):
+        return [(self._active.pop(), self.answers.pop(0))] if self._active else []
+
+
+def scripted(tmp_path, *answers, **settings):
+    study = StudyConfig(archs="BNN,CNN", acquisitions="random", seeds=1, output_dir=str(tmp_path), **settings)
+    launcher = Scripted(*answers)
+    return sweep.sweep(study, "digits", launcher), launcher.started
+
+
+def test_every_missing_run_is_made_once(tmp_path):
+    assert scripted(tmp_path, answer(DONE), answer(DONE)) == ({}, ["BNN", "CNN"])
+
+
+def test_complete_runs_are_not_made_again(tmp_path):
+    study = StudyConfig(archs="BNN,CNN", acquisitions="random", seeds=1, output_dir=str(tmp_path))
+    config = grid.runs(study)[0]
+    write(config, "digits", curve(config, 0.1))
+    assert scripted(tmp_path, answer(DONE)) == ({}, ["CNN"])
+
+
+def test_lost_runs_are_begun_again(tmp_path, capsys):
+    lost = answer(LOST, "its process died (signal 9)")
+    assert scripted(tmp_path, lost, answer(DONE), lost, answer(DONE)) == ({}, ["BNN", "CNN", "BNN", "BNN"])
+    assert "begun again from its last committed cycle" in capsys.readouterr().err
+
+
+def test_lost_too_often_is_failed(tmp_path):
+    lost = answer(LOST, "its process died (signal 9)")
+    failures, started = scripted(tmp_path, lost, lost, answer(DONE), retries=0)
+    assert started == ["BNN", "CNN"] and list(failures.values()) == ["its process died (signal 9)"] * 2
+
+
+def test_a_failed_run_does_not_stop_the_others(tmp_path):
+    failures, started = scripted(tmp_path, answer(FAILED, "cycle 3: the loss is nan"), answer(DONE))
+    assert started == ["BNN", "CNN"] and list(failures.values()) == ["cycle 3: the loss is nan"]
+
+
+def test_a_run_in_use_is_looked_at_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sweep, "LOOK_AGAIN_SECONDS", 0.0)
+    busy = answer(IN_USE, "the record x is in use by process 1 on y; wait for it")
+    failures, started = scripted(tmp_path, busy, busy, busy, answer(DONE), answer(DONE))
+    assert failures == {} and started == ["BNN", "CNN", "BNN", "CNN", "BNN"]
+    assert capsys.readouterr().err.count("it is looked at again later") == 2
+
+
+def test_a_damaged_record_fails_alone(tmp_path, capsys):
+    study = StudyConfig(output_dir=str(tmp_path), archs="BNN,CNN", acquisitions="random", seeds=1)
+    for config in grid.runs(study):
+        write(config, "digits", curve(config, 0.1))
+    (record_path(grid.runs(study)[0], "digits") / "metrics.csv").write_text("x")
+    arguments = [
+        f"--output_dir={tmp_path}",
+        "--dataset=digits",
+        "--archs=BNN,CNN",
+        "--acquisitions=random",
+        "--seeds=1",
+    ]
+    assert layer_position.main(["x", *arguments]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("1 of 2 runs are complete, 1 missing")
+    assert [line.split(":")[0] for line in said.err.strip().splitlines()] == ["failed", "error"]
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """A study of two runs, really made."""
+    directory = tmp_path_factory.mktemp("studied")
+    assert layer_position.main(["x", f"--output_dir={directory}", *TINY, *SMALL]) == 0
+    return directory
+
+
+def records(directory):
+    return {str(path.parent.relative_to(directory)): path.parent for path in directory.rglob("config.json")}
+
+
+def test_a_studys_records_are_those_of_al_mnist(studied, tmp_path):
+    for arch in ("BNN-1", "CNN"):
+        arguments = [*TINY, "--max_labels=20", "--acquisition=random", f"--arch={arch}"]
+        assert al_mnist.main(["x", f"--output_dir={tmp_path}", *arguments]) == 0
+    ours, theirs = records(studied), records(tmp_path)
+    assert set(ours) == set(theirs) and len(ours) == 2
+    for name in ours:
+        assert content(ours[name]) == content(theirs[name])
+
+
+def test_the_same_command_again_runs_nothing(studied, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (studied / "al_mnist").rglob("*")}
+    assert layer_position.main(["x", f"--output_dir={studied}", *TINY, *SMALL]) == 0
+    assert {path: path.stat().st_mtime_ns for path in (studied / "al_mnist").rglob("*")} == before
+    said = capsys.readouterr()
+    assert said.out.startswith("2 of 2 runs are complete; report:") and said.err == ""
+
+
+def test_the_report_alone_is_the_same(studied):
+    directory = studied / "layer_position" / "digits"
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    assert layer_position.main(["x", f"--output_dir={studied}", *TINY, *SMALL, "--report_only"]) == 0
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+
+
+def test_hparams_are_in_the_events(studied):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import metadata
+
+    (record,) = [path for name, path in records(studied).items() if "BNN-1" in name]
+    events = EventAccumulator(str(record)).Reload()
+    tags = events.PluginTagToContent("hparams")
+    data = metadata.parse_session_start_info_plugin_data(tags[metadata.SESSION_START_INFO_TAG])
+    assert data.hparams["arch"].string_value == "BNN-1" and data.hparams["mu_init"].number_value == -3
+    assert data.hparams["acquisition"].string_value == "random" and data.hparams["seed"].number_value == 0
+    shown = metadata.parse_experiment_plugin_data(tags[metadata.EXPERIMENT_TAG])
+    assert [metric.name.tag for metric in shown.metric_infos] == ["by_labels/test_error"]
+
+
+def test_a_network_without_bayesian_layers_does_not_depend_on_their_settings(studied, tmp_path):
+    """Why CNN is run once."""
+    arguments = [*TINY, "--max_labels=20", "--acquisition=random", "--arch=CNN", "--mu_init=-9", "--kl_scale=dataset",
+                 "--loc_init=glorot", "--sigma_init=0.5"]  # fmt: skip
+    assert al_mnist.main(["x", f"--output_dir={tmp_path}", *arguments]) == 0
+    (ours,) = [path for name, path in records(studied).items() if "CNN" in name]
+    (other,) = records(tmp_path).values()
+    assert (ours / "acquisitions.csv").read_bytes() == (other / "acquisitions.csv").read_bytes()
+    assert (ours / "calibration.csv").read_bytes() == (other / "calibration.csv").read_bytes()
+
+
+def kill_a_worker(directory, killed):
+    """Kills the process of the first run that has committed a cycle and holds its lock."""
+    while not killed:
+        for lock in pathlib.Path(directory).rglob("lock"):
+            try:
+                if (lock.parent / "metrics.csv").exists():
+                    os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+                    killed.append(lock.parent)
+                    return
+            except (OSError, ValueError):
+                continue
+        time.sleep(0.01)
+
+
+def test_a_killed_worker_changes_nothing(tmp_path, capsys):
+    arguments = [*TINY, "--arch=BNN-1", "--acquisition=random", "--max_labels=40"]
+    killed = []
+    threading.Thread(target=kill_a_worker, args=(tmp_path / "killed", killed), daemon=True).start()
+    assert sweep.main(["x", f"--output_dir={tmp_path / 'killed'}", *arguments, "--seeds=1"]) == 0
+    assert "its process died (signal 9); begun again" in capsys.readouterr().err and killed
+    assert al_mnist.main(["x", f"--output_dir={tmp_path / 'whole'}", *arguments]) == 0
+    (ours,), (whole,) = records(tmp_path / "killed").values(), records(tmp_path / "whole").values()
+    assert content(ours) == content(whole)
+
+
+def test_ctrl_c_stops_all_runs_and_the_same_command_goes_on(tmp_path, capsys):
+    arguments = [f"--output_dir={tmp_path}", *TINY, "--archs=BNN-1,CNN", "--acquisitions=random", "--seeds=1"]
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.sweep",
+        *arguments,
+        "--max_labels=1200",
+        "--epochs=5",
+        "--parallel=2",
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, preexec_fn=heed_ctrl_c, stderr=subprocess.PIPE, text=True)
+    while len(list(tmp_path.rglob("metrics.csv"))) < 2:
+        time.sleep(0.1)
+        assert process.poll() is None
+    workers = [json.loads(lock.read_text())["pid"] for lock in tmp_path.rglob("lock")]
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=90)
+    assert process.returncode == 130 and "interrupted; the same command goes on" in said and "Traceback" not in said
+    assert not list(tmp_path.rglob("lock")) and len(workers) == 2
+    assert not any(pathlib.Path(f"/proc/{pid}").exists() for pid in workers)
+    done = max(len(path.read_text().splitlines()) - 1 for path in tmp_path.rglob("metrics.csv"))
+    assert sweep.main(["x", *arguments, "--epochs=5", f"--max_labels={10 + 5 * done}"]) == 0
+    assert "done: 2 runs are complete" in capsys.readouterr().out
+
+
+def test_a_record_that_another_process_works_on_is_left_to_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sweep, "LOOK_AGAIN_SECONDS", 0.5)
+    arguments = [
+        f"--output_dir={tmp_path}",
+        *TINY,
+        "--arch=CNN",
+        "--acquisition=random",
+        "--seeds=1",
+        "--max_labels=15",
+    ]
+    study = StudyConfig(archs="CNN", acquisitions="random", seeds=1, output_dir=str(tmp_path), epochs=2, num_samples=3,
+                        initial_labels=10, query_size=5, batch_size=16)  # fmt: skip
+    path = record_path(grid.runs(study)[0], "digits")
+    path.mkdir(parents=True)
+    lock, later = RecordLock(path), sweep._Queue._later
+    lock.__enter__()
+
+    def release_and_wait(queue, job, ended):
+        lock.__exit__()
+        later(queue, job, ended)
+
+    monkeypatch.setattr(sweep._Queue, "_later", release_and_wait)
+    assert sweep.main(["x", *arguments]) == 0
+    assert "is in use by process" in capsys.readouterr().err
+
+
+def test_without_ray_one_line_names_the_extra(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    arguments = [f"--output_dir={tmp_path}", "--dataset=digits", "--arch=CNN", "--launcher=ray"]
+    assert sweep.main(["x", *arguments]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: --launcher=ray needs the package ray") and "'.[cluster]'" in line
