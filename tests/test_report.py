@@ -82,12 +82,12 @@ def test_the_table_of_labels_needed(tmp_path):
     for seed in range(3):
         fabricate(tmp_path / str(seed), seed=seed, max_labels=300, cycles=29)
     page = Page(write(tmp_path))
-    (cell,) = [row[1] for row in page.rows if len(row) == 2 and " / " in row[1]]
+    (cell,) = [row[1] for row in page.rows if len(row) == 2 and "|5 %: " in row[1]]
     needed = []
     for limit in (10, 5):
         runs = [errors(tmp_path, str(seed)) for seed in range(3)]
         needed.append(sorted(min((n for n in run if run[n] <= limit), default=np.inf) for run in runs)[1])
-    assert cell == " / ".join(f"{n:.0f}" if n < np.inf else "–" for n in needed) and needed[0] < 300
+    assert cell == "|5 %: ".join(f"{n:.0f}" if n < np.inf else "–" for n in needed) and needed[0] < 300
 
 
 def test_records_that_are_not_well_are_named(page):

@@ -61,10 +61,10 @@ def _labels_needed(groups):
     cells = {}
     for group in groups:
         medians = [median_range(_first_labels(entry, limit) for entry in group.entries)[0] for limit in THRESHOLDS]
-        words = " / ".join(f"{labels:,.0f}" if np.isfinite(labels) else "–" for labels in medians)
-        cells[group] = tag("td", tag("b", words), class_="num")
-    title = "Labels needed for " + " / ".join(f"{100 * limit:g} %" for limit in THRESHOLDS) + " test error"
-    return _grid(cells, title, " at first; – not reached; medians over seeds")
+        many, few = (f"{labels:,.0f}" if np.isfinite(labels) else "–" for labels in medians)
+        cells[group] = tag("td", tag("b", many), tag("small", f"{100 * THRESHOLDS[1]:g} %: {few}"), class_="num")
+    title = f"Labels needed for a test error of {100 * THRESHOLDS[0]:g} %"
+    return _grid(cells, title, f", and of {100 * THRESHOLDS[1]:g} %, at first; medians over seeds; – not reached")
 
 
 def _first_labels(entry, limit):
