@@ -16,12 +16,14 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["bayes_layers*", "experiments*", "flags*"]),
+    package_data={"experiments.page": ["style.css"]},
     python_requires=">=3.10",
     install_requires=[
         "absl-py>=2.1,<3",
         "importlib_resources",  # tensorflow-datasets imports it without declaring it
         "matplotlib>=3.7,<4",
         "numpy>=1.26,<3",
+        "pillow>=9",
         "psutil>=5.9,<8",
         "scikit-learn>=1.3,<2",
         "scipy>=1.11,<2",
@@ -33,8 +35,8 @@ setup(
         "tqdm>=4.60,<5",
     ],
     extras_require={
-        "test": ["pytest>=9,<10", "ruff>=0.17,<0.18"],
-        "notebooks": ["jupyter>=1", "nbclient>=0.9", "ipykernel"],
+        "test": ["pytest>=9,<10", "ruff>=0.17,<0.18", "nbclient>=0.9,<1", "ipykernel>=6"],
+        "notebooks": ["jupyter>=1", "nbclient>=0.9,<1", "ipykernel>=6"],
         "cluster": ["ray>=2.9,<3"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     },

@@ -59,10 +59,56 @@ def load_run(path):
     state = record.inspect(path)
     if state is None:
         raise RecordError(f"{path} has no finished cycle yet")
+    return _run(path, state.rows)
+
+
+def load_tables(path):
+    """Opens the tables of a record that was kept without its checkpoint, for reports.
+
+    Nothing vouches for such tables but that they fit each other; `calibration.csv` and `acquired.npz` may be missing.
+
+    Args:
+      path: the directory that holds `config.json` and the CSV files.
+
+    Returns:
+      A `Run` without a model.
+
+    Raises:
+      RecordError: if there are no tables, or they are damaged.
+    """
+    path = pathlib.Path(path)
+    if not (path / "config.json").exists():
+        raise RecordError(f"{path} is not a record: it has no config.json")
+    if not (path / "metrics.csv").exists():
+        raise RecordError(f"{path} has no finished cycle yet")
+    run = _run(path, {name: _rows(path / f"{name}.csv", name) for name in tables.COLUMNS})
+    if len(run.labelled) != run.tables["metrics"]["labels"][-1]:
+        raise checkpoint.damaged(path / "acquisitions.csv", "it has not as many rows as there are labels")
+    if (path / record.ACQUIRED).exists() and record.acquired_in(path / record.ACQUIRED) != run.labelled.tolist():
+        raise checkpoint.damaged(path / record.ACQUIRED, "it holds other images than the table of acquisitions")
+    return run
+
+
+def _rows(file, name):
+    if name == "calibration" and not file.exists():
+        return []
+    try:
+        rows = tables.from_text(name, file.read_text())
+        if name == "metrics" and not rows:
+            raise ValueError("it has no rows")
+        for column in set(tables.COLUMNS[name]) - {"layer"}:
+            tables.column(rows, column)
+        return rows
+    except (OSError, ValueError) as error:
+        raise checkpoint.damaged(file, error) from error
+
+
+def _run(path, rows_of):
     columns = {
-        name: {column: _array(rows, column) for column in tables.COLUMNS[name]} for name, rows in state.rows.items()
+        name: {column: _array(rows, column) for column in tables.COLUMNS[name]} for name, rows in rows_of.items()
     }
-    return Run(path, record.read_config(path), np.array(record.acquired_order(state), np.int64), columns)
+    order = np.array(tables.column(rows_of["acquisitions"], "index", int), np.int64)
+    return Run(path, record.read_config(path), order, columns)
 
 
 def _array(rows, column):

@@ -1,0 +1,74 @@
+"""One HTML page about all records under a directory.
+
+Command: python -m experiments.report runs/
+
+Writes runs/report.html: tables of results, learning curves, and for each run its calibration, the posterior of each
+layer over the cycles, and the acquired images. The page is one file without scripts, which opens without a server or a
+network, on a phone as well. It is made from records alone, and TensorFlow need not be installed. Records that are
+unfinished or damaged are named as such; nothing of a damaged record is shown. Run time: seconds.
+"""
+
+import dataclasses
+import pathlib
+import sys
+
+from bayes_layers.settings import Settings, setting
+from experiments import entry
+from experiments.errors import UserError
+from experiments.records import files
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportSettings(Settings):
+    """Report"""
+
+    records: str = setting(
+        "runs", "The directory to search, or one record; may be given without --records=.", result=False
+    )
+    output: str = setting("", "The page's file; empty: report.html in the directory of records.", result=False)
+    images: int = setting(
+        10_000,
+        "Acquired images on the page; where there are more, cycles are left out evenly.",
+        minimum=0,
+        result=False,
+    )
+
+
+def work(config):
+    """Writes the page.
+
+    Args:
+      config: a `ReportSettings`.
+
+    Raises:
+      UserError: if there is no such directory, or no record in it.
+    """
+    from experiments.page import collect, document
+    from experiments.page.text import plural
+
+    root = pathlib.Path(config.records).expanduser()
+    if not root.is_dir():
+        raise UserError(f"--records={config.records} is not valid: it takes a directory of records")
+    entries = collect.find(root)
+    if not entries:
+        raise UserError(f"--records={config.records} is not valid: it takes a directory of records, and holds none")
+    target = pathlib.Path(config.output).expanduser() if config.output else root / "report.html"
+    if target.is_dir() or not target.parent.is_dir():
+        raise UserError(f"--output={config.output} is not valid: it takes a file in a directory that exists")
+    files.write_text(target, document.page(entries, config.images))
+    unwell = sum(one.status != collect.COMPLETE for one in entries)
+    print(f"{target}: {plural(len(entries), 'record')}" + (f", {unwell} of them not complete" if unwell else ""))
+
+
+def main(argv=None):
+    """The entry point; returns the exit code."""
+    argv = list(sys.argv if argv is None else argv)
+    if len(argv) > 1 and not argv[1].startswith("-"):
+        argv[1] = f"--records={argv[1]}"
+    return entry.main(
+        argv, description=__doc__, config_class=ReportSettings, groups=(ReportSettings,), presets={}, work=work
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,272 @@
+"""The report page: the real `main` on fabricated records, and on one real run."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from experiments import al_mnist, report
+from experiments.page import collect
+from experiments.records import load_run
+from tests.conftest import ROOT, TINY, the_record
+from tests.fabricated import fabricate
+from tests.page.pages import Page
+
+EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
+
+
+def write(directory, *arguments):
+    """The page about a directory, as text."""
+    assert report.main(["report", str(directory), *arguments]) == 0
+    return (directory / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """Three seeds of two cells, a deterministic network, and some that are not well."""
+    root = tmp_path_factory.mktemp("records")
+    for seed in range(3):
+        fabricate(root / "BNN-1" / "random" / f"seed{seed}", acquisition="random", seed=seed)
+        fabricate(root / "BNN-1" / "var_ratios" / f"seed{seed}", seed=seed, cycles=5 if seed else 3)
+    fabricate(root / "BNN-2" / "seed0", arch="BNN-2", mu_init=-5.0, layers=("Dense1", "Dense2"))
+    fabricate(root / "CNN" / "seed0", arch="CNN", layers=())
+    damaged = fabricate(root / "BNN-3" / "seed0", arch="BNN-3")
+    (damaged / "metrics.csv").write_text((damaged / "metrics.csv").read_text().replace("0.", "0.9", 1))
+    empty = fabricate(root / "BNN-3" / "seed1", arch="BNN-3", seed=1)
+    for path in [*empty.glob("*.csv"), empty / "acquired.npz", *(empty / "checkpoint").iterdir()]:
+        path.unlink()
+    shutil.copytree(root / "CNN", root / "copy of CNN")
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(records):
+    return Page(write(records))
+
+
+def errors(records, *parts):
+    rows = list(csv.DictReader((records.joinpath(*parts) / "metrics.csv").read_text().splitlines()))
+    return {int(row["labels"]): 100 * float(row["test_error"]) for row in rows}
+
+
+def test_it_is_one_file_without_scripts_or_links_to_elsewhere(page):
+    names = {name for name, _ in page.tags}
+    assert not names & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    assert all(source.startswith("data:image/png;base64,") for source in page.values("img", "src"))
+    assert all(target.startswith("#") for target in page.values("a", "href"))
+    assert not [attributes for _, attributes in page.tags if any(name.startswith("on") for name in attributes)]
+    (policy,) = [a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)) and {target[1:] for target in page.values("a", "href")} <= set(ids)
+
+
+def test_the_table_of_errors(records, page):
+    table = page.rows[: page.rows.index(["Network", "random", "var_ratios"], 1)]
+    assert [row[0] for row in table] == ["Network", "BNN-1|μ = −3", "BNN-2|μ = −5", "CNN"]
+    random = [errors(records, "BNN-1", "random", f"seed{seed}")[60] for seed in range(3)]
+    assert table[1][1] == f"{np.mean(random):.2f}|± {np.std(random, ddof=1):.2f}"
+    # the shortest run of the cell has 40 labels: all three are compared there
+    ratios = [errors(records, "BNN-1", "var_ratios", f"seed{seed}")[40] for seed in range(3)]
+    assert table[1][2] == f"{np.mean(ratios):.2f}|± {np.std(ratios, ddof=1):.2f}|at 40"
+    assert table[2][1:] == ["–", f"{errors(records, 'BNN-2', 'seed0')[60]:.2f}|1 run"]
+    assert table[3][1:] == ["–", f"{errors(records, 'CNN', 'seed0')[60]:.2f}|1 run"]
+
+
+def test_the_table_of_labels_needed(tmp_path):
+    for seed in range(3):
+        fabricate(tmp_path / str(seed), seed=seed, max_labels=300, cycles=29)
+    page = Page(write(tmp_path))
+    (cell,) = [row[1] for row in page.rows if len(row) == 2 and "|5 %: " in row[1]]
+    needed = []
+    for limit in (10, 5):
+        runs = [errors(tmp_path, str(seed)) for seed in range(3)]
+        needed.append(sorted(min((n for n in run if run[n] <= limit), default=np.inf) for run in runs)[1])
+    assert cell == "|5 %: ".join(f"{n:.0f}" if n < np.inf else "–" for n in needed) and needed[0] < 300
+
+
+def test_records_that_are_not_well_are_named(page):
+    assert "11 records7 complete" in page.text.replace(" records", " records")
+    assert "1 damaged" in page.text and "2 unfinished" in page.text and "1 duplicate" in page.text
+    notices = page.text.split("Not complete: 4 records")[1].split("digits")[0]
+    assert "BNN-3/seed0metrics.csv is damaged (it is not what this run has written)" in notices
+    assert "BNN-3/seed1no cycle is finished yet" in notices
+    assert "BNN-1/var_ratios/seed040 of 60 labels" in notices
+    assert "copy of CNN/seed0the same settings as CNN/seed0; left out" in notices
+
+
+def test_curves_and_bands_are_those_of_the_records(records):
+    (section,) = collect.sections(collect.find(records))
+    (group,) = [g for g in section.groups if (g.arch, g.acquisition) == ("BNN-1", "random")]
+    labels, mean, low, high = group.curve("test_error")
+    runs = [errors(records, "BNN-1", "random", f"seed{seed}") for seed in range(3)]
+    for i, n in enumerate(labels):
+        values = [run[n] / 100 for run in runs]
+        assert (mean[i], low[i], high[i]) == pytest.approx((sum(values) / 3, min(values), max(values)))
+    assert labels.tolist() == [20, 30, 40, 50, 60]
+
+
+def test_every_part_of_a_run_is_there(page):
+    for words in ("Calibration", "Posterior standard deviation", "Signal to noise", "KL to the prior", "Time per cycle",
+                  "Acquired images, cycle by cycle", "This network has no Bayesian layer.", "Labelled images by class",
+                  "cycle 4 · 60 labels · score 0.8 to 0.71", "Dense1", "Every cycle as a table"):  # fmt: skip
+        assert words in page.text, words
+    sigma = [label for label in page.values("svg", "aria-label") if label.startswith("sigma against")]
+    assert "sigma against labelled images. Dense1: 0.05 to 0.054; Dense2: 0.1 to 0.104" in sigma
+
+
+def test_many_runs_stay_folded(page):
+    groups = [attributes for name, attributes in page.tags if name == "details" and attributes.get("class") == "group"]
+    assert len(groups) == 4 and not any("open" in attributes for attributes in groups)
+
+
+def test_the_same_records_give_the_same_page(records, page):
+    assert write(records) == write(records)
+
+
+def test_images_are_limited_in_all(records):
+    few = Page(write(records, "--images=320"))
+    assert "Acquired images, cycle by cycle (3 of 5 cycles)" in few.text
+    width = sum(image.shape[1] // 8 for image in few.images())
+    assert 0 < width <= 320
+
+
+def test_all_text_is_escaped(tmp_path):
+    facts = {"device": EVIL, "git_commit": EVIL, "versions": {EVIL: EVIL},
+             "history": [{"from_cycle": EVIL, "changes": [EVIL]}],
+             "dataset": {"name": EVIL, "version": EVIL, "train_images": EVIL, "test_images": EVIL}}  # fmt: skip
+    evil = {"arch": EVIL, "acquisition": EVIL, "dataset": EVIL, "kl_scale": EVIL, EVIL: EVIL}
+    fabricate(tmp_path / "<b>x&", facts=facts, layers=(EVIL,), **evil)
+    damaged = fabricate(tmp_path / "<img src=x>")
+    (damaged / "config.json").write_text(EVIL)
+    text = write(tmp_path)
+    page = Page(text)
+    assert page.text.count(EVIL) >= 12
+    assert {name for name, _ in page.tags}.isdisjoint({"script"}) and not page.values("img", "onerror")
+    assert "<script" not in text and "<img src=x" not in text and "<b>x" not in text
+
+
+def config_with(path, **changes):
+    config = json.loads((path / "config.json").read_text())
+    for name, value in changes.items():
+        config["settings"].pop(name) if value is None else config["settings"].__setitem__(name, value)
+    (path / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda p: config_with(p, arch=None), "config.json has no 'arch'"),
+        (lambda p: config_with(p, query_size=0), "query_size < 1"),
+        (lambda p: config_with(p, seed="x"), "seed = 'x'"),
+        (lambda p: (p / "config.json").write_text("[]"), "not a configuration"),
+        (lambda p: (p / "config.json").unlink(), "no config.json"),
+        (lambda p: (p / "checkpoint" / "latest").write_text("{}"), "not a pointer"),
+        (lambda p: (p / "acquired.npz").write_bytes(b"PK"), "acquired.npz is damaged"),
+        (lambda p: (p / "acquisitions.csv").write_bytes(b"\xff"), "acquisitions.csv is damaged"),
+    ],
+)
+def test_damage_is_shown_not_raised(spoil, words, tmp_path):
+    fabricate(tmp_path / "well")
+    spoil(fabricate(tmp_path / "unwell", arch="BNN"))
+    page = Page(write(tmp_path))
+    assert "1 complete1 damaged" in page.text and words in page.text
+    assert "BNN-1" in page.text
+
+
+def test_a_record_that_is_being_written(tmp_path):
+    path = fabricate(tmp_path / "a", cycles=3)
+    (path / "lock").write_text("{}")
+    assert "40 of 60 labels; a process is at work, or was stopped" in write(tmp_path)
+    (path / "metrics.csv").write_text("")
+    assert "could not be read while a process was at work on it" in write(tmp_path)
+
+
+def test_records_without_checkpoints(tmp_path):
+    path = fabricate(tmp_path / "a")
+    whole = Page(write(tmp_path))
+    shutil.rmtree(path / "checkpoint")
+    assert Page(write(tmp_path)).rows == whole.rows
+    (path / "acquired.npz").unlink()
+    (path / "calibration.csv").unlink()
+    page = Page(write(tmp_path))
+    assert page.rows == whole.rows and not page.values("img", "src")
+    assert "The acquired images are not in this record." in page.text and "Not in this record." in page.text
+    text = (path / "acquisitions.csv").read_text()
+    (path / "acquisitions.csv").write_text(text[: text.rindex("4,")])
+    assert "it has not as many rows as there are labels" in write(tmp_path)
+    (path / "acquisitions.csv").write_text(text)
+    (path / "posterior.csv").write_text("cycle,layer\n")
+    assert "the columns of posterior are" in write(tmp_path)
+
+
+def test_protocols_are_told_apart(tmp_path):
+    fabricate(tmp_path / "a")
+    fabricate(tmp_path / "b", epochs=100, arch="BNN")
+    fabricate(tmp_path / "c", dataset="mnist", arch="MC-Dropout", test_dropout="true", layers=())
+    page = Page(write(tmp_path))
+    found = re.findall(r"(digits|mnist)(?: · )?(epochs = \d+)", page.text)
+    assert sorted(set(found)) == [("digits", "epochs = 100"), ("digits", "epochs = 200"), ("mnist", "epochs = 200")]
+    assert "test_dropout" not in page.text.split("Settings and origin")[0]
+
+
+def test_errors_that_were_not_evaluated(tmp_path):
+    path = fabricate(tmp_path / "a")
+    shutil.rmtree(path / "checkpoint")
+    rows = list(csv.reader((path / "metrics.csv").read_text().splitlines()))
+    for row in rows[1:]:
+        row[2:6] = [""] * 4
+    (path / "metrics.csv").write_text("\n".join(map(",".join, rows)) + "\n")
+    page = Page(write(tmp_path))
+    assert "Test error (%): not evaluated." in page.text and "No data." in page.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{tmp}/nowhere"], "--records={tmp}/nowhere is not valid: it takes a directory of records"),
+        (["{tmp}"], "--records={tmp} is not valid: it takes a directory of records, and holds none"),
+        (["{tmp}", "two"], "unexpected argument 'two'"),
+        (["{tmp}", "--images=-1"], "--images=-1 is not valid: it takes a whole number of at least 0"),
+        (["{tmp}/a", "--output={tmp}/no/where.html"], "--output={tmp}/no/where.html is not valid"),
+        (["--record=x"], "there is no flag --record; did you mean --records?"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, words, tmp_path, capsys):
+    if "/a" in arguments[0]:
+        fabricate(tmp_path / "a")
+    assert report.main(["report", *(a.replace("{tmp}", str(tmp_path)) for a in arguments)]) in (1, 2)
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ") and words.replace("{tmp}", str(tmp_path)) in line
+
+
+def test_it_needs_no_tensorflow(tmp_path):
+    fabricate(tmp_path / "a")
+    code = (
+        "import sys\n"
+        "for name in ('tensorflow', 'tf_keras', 'tensorflow_probability', 'tensorflow_datasets', 'tensorboard'):\n"
+        "    sys.modules[name] = None  # whoever imports it fails\n"
+        "from experiments import report\n"
+        "sys.exit(report.main(['report', sys.argv[1]]))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == f"{tmp_path / 'report.html'}: 1 record\n" and (tmp_path / "report.html").exists()
+
+
+def test_a_real_run(tmp_path):
+    assert al_mnist.main(["al_mnist", f"--output_dir={tmp_path}", *TINY, "--arch=BNN-2", "--max_labels=20"]) == 0
+    run = load_run(the_record(tmp_path))
+    page = Page(write(tmp_path))
+    strips = np.concatenate(page.images(), axis=1)
+    np.testing.assert_array_equal(strips, np.concatenate(list(run.acquired["image"][..., 0]), axis=1))
+    error = 100 * run.tables["metrics"]["test_error"][-1]
+    assert page.rows[1] == ["BNN-2|μ = −3", f"{error:.2f}"]
+    assert {"Dense1", "Dense2"} <= set(re.findall(r"Dense\d", page.text)) and "1 record" in page.text
