@@ -67,24 +67,30 @@ class ElboTrainer:
         self._learning_rate = learning_rate
         self._weight_decay = weight_decay
         self._decayed = [w for w in network.trainable_weights if w.name.endswith("/kernel:0")]
+        self._variables = network.trainable_weights
+        self._capacity = 0
+        self._prepare(())
+
+    def _prepare(self, replicas):
+        """Compiles the loop for tensors with the axes `replicas` in front."""
+        self._replicas = replicas
         self._momenta = [
             (tf.Variable(tf.zeros_like(w), trainable=False), tf.Variable(tf.zeros_like(w), trainable=False))
-            for w in network.trainable_weights
+            for w in self._variables
         ]
-        self._capacity = 0
         spec = tf.TensorSpec
         self._steps = tf.function(
             self._run_steps,
             autograph=False,
-            jit_compile=jit_compile,
+            jit_compile=self.jit_compile,
             input_signature=[
-                spec([None, *network.one_input_shape]),
-                spec([None], tf.int32),
-                spec([None, batch_size], tf.int32),
+                spec([*replicas, None, *self.network.one_input_shape]),
+                spec([*replicas, None], tf.int32),
+                spec([None, *replicas, self.batch_size], tf.int32),
                 spec([], tf.int32),
                 spec([], tf.int32),
                 spec([]),
-                spec([], tf.int64),
+                spec(replicas, tf.int64),
             ],
         )
 
@@ -110,11 +116,19 @@ class ElboTrainer:
           NonFiniteLossError: if the loss is nan or infinite.
         """
         order = minibatches(seed, cycle, len(images), epochs, self.batch_size)
+        key = stream_key(seed, "noise", cycle)
+        nll, kl = self._run(images, labels, order, epochs, kl_weight, key, capacity, progress)
+        return {"nll": nll, "kl": kl, "negative_elbo": nll + kl_weight * kl}
+
+    def _run(self, images, labels, order, epochs, kl_weight, noise_key, capacity, progress):
+        """All steps of a fit, in portions of about a second; means of NLL and KL over each epoch, `[epochs, ...]`."""
         steps = len(order) // epochs
         images, labels, batches = self._padded(images, labels, order, epochs, capacity)
-        noise_key = tf.constant(stream_key(seed, "noise", cycle), tf.int64)
-        self._reset_momenta()
-        nll, kl = np.zeros(len(order)), np.zeros(len(order))
+        noise_key = tf.constant(noise_key, tf.int64)
+        for pair in self._momenta:
+            for momentum in pair:
+                momentum.assign(tf.zeros_like(momentum))
+        nll, kl = (np.zeros([len(order), *self._replicas]) for _ in range(2))
         start, count = 0, min(16, CHUNK)
         while start < len(order):
             count = min(count, len(order) - start, CHUNK)
@@ -123,42 +137,32 @@ class ElboTrainer:
                 part.numpy()[:count]
                 for part in self._steps(images, labels, batches, start, count, kl_weight, noise_key)
             )
-            self._check(loss_part, start, steps)
+            _check(loss_part, start, steps)
             nll[start : start + count], kl[start : start + count] = nll_part, kl_part
             start += count
             if progress:
                 progress(start, len(order))
             per_step = (time.perf_counter() - began) / count
             count = max(1, int(SECONDS_BETWEEN_LOOKS / per_step))
-        nll, kl = (values.reshape(epochs, steps).mean(axis=1) for values in (nll, kl))
-        return {"nll": nll, "kl": kl, "negative_elbo": nll + kl_weight * kl}
+        return tuple(values.reshape(epochs, steps, *self._replicas).mean(axis=1) for values in (nll, kl))
 
     def _padded(self, images, labels, order, epochs, capacity):
         images, labels = np.asarray(images, np.float32), np.asarray(labels, np.int32)
         if self.jit_compile:  # XLA compiles for static shapes
-            needed = max(self._capacity, capacity, len(images), SMALLEST_CAPACITY)
+            axis = len(self._replicas)
+            needed = max(self._capacity, capacity, images.shape[axis], SMALLEST_CAPACITY)
             self._capacity = 2 ** int(np.ceil(np.log2(needed)))
             rows = epochs * -(-self._capacity // self.batch_size)
-            images = _pad_rows(images, self._capacity)
-            labels = _pad_rows(labels, self._capacity)
+            images = _pad_rows(images, self._capacity, axis)
+            labels = _pad_rows(labels, self._capacity, axis)
             order = _pad_rows(order, rows)
         return tf.constant(images), tf.constant(labels), tf.constant(order)
 
-    def _reset_momenta(self):
-        for pair in self._momenta:
-            for momentum in pair:
-                momentum.assign(tf.zeros_like(momentum))
-
-    def _check(self, losses, start, steps):
-        bad = np.flatnonzero(~np.isfinite(losses))
-        if len(bad):
-            step = start + int(bad[0])
-            raise NonFiniteLossError(step // steps + 1, step % steps + 1, float(losses[bad[0]]))
-
     def _run_steps(self, images, labels, batches, start, count, kl_weight, noise_key):
-        """Steps `start` to `start + count - 1`; returns loss, nll and kl of each, `[CHUNK]`."""
+        """Steps `start` to `start + count - 1`; returns loss, nll and kl of each, `[CHUNK, ...]`."""
         self.traces += 1
-        parts = tuple(tf.TensorArray(tf.float32, size=CHUNK, element_shape=[]) for _ in range(3))
+        parts = tuple(tf.TensorArray(tf.float32, size=CHUNK, element_shape=self._replicas) for _ in range(3))
+        axes = len(self._replicas)
 
         def body(i, parts):
             step = start + i
@@ -166,8 +170,8 @@ class ElboTrainer:
             mask = tf.cast(positions >= 0, tf.float32)
             positions = tf.maximum(positions, 0)
             values = self._one_step(
-                tf.gather(images, positions),
-                tf.gather(labels, positions),
+                tf.gather(images, positions, batch_dims=axes),
+                tf.gather(labels, positions, batch_dims=axes),
                 mask,
                 kl_weight,
                 make_seed(noise_key, step),
@@ -194,7 +198,7 @@ class ElboTrainer:
     def _apply_adam(self, gradients, step):
         """TensorFlow's fused Adam kernel: one pass over each weight."""
         count = tf.cast(step + 1, tf.float32)
-        for weight, (m, v), gradient in zip(self.network.trainable_weights, self._momenta, gradients, strict=True):
+        for weight, (m, v), gradient in zip(self._variables, self._momenta, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(
                 var=weight.handle,
                 m=m.handle,
@@ -209,5 +213,14 @@ class ElboTrainer:
             )
 
 
-def _pad_rows(array, rows):
-    return np.pad(array, [(0, rows - len(array))] + [(0, 0)] * (array.ndim - 1))
+def _check(losses, start, steps):
+    bad = np.argwhere(~np.isfinite(losses))
+    if len(bad):
+        step = start + int(bad[0][0])
+        raise NonFiniteLossError(step // steps + 1, step % steps + 1, float(losses[tuple(bad[0])]))
+
+
+def _pad_rows(array, rows, axis=0):
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, rows - array.shape[axis])
+    return np.pad(array, widths)

@@ -18,8 +18,12 @@ DIGITS = 1024  # a counter is extended by digits of this base
 
 
 def make_seed(key, counter=0):
-    """The seed tensor int64 `[2]` of a key and a counter; each a Python int or an int64 scalar tensor."""
-    return tf.stack([tf.cast(key, tf.int64), tf.cast(counter, tf.int64)])
+    """The seed tensor int64 `[2]` of a key and a counter; each a Python int or an int64 scalar tensor.
+
+    Keys `[K]` give seeds `[K, 2]`.
+    """
+    key = tf.cast(key, tf.int64)
+    return tf.stack([key, tf.broadcast_to(tf.cast(counter, tf.int64), tf.shape(key))], axis=-1)
 
 
 def fold_in(seed, digit):

@@ -1,0 +1,233 @@
+"""Several seeds of one architecture, trained side by side in one computation.
+
+Every tensor has a leading replica axis K: weights `[K, ...]`, activations `[K, B, ...]`, seeds `[K, 2]`. Products are
+batched over it, so that a GPU sees K small networks as one that is large enough to fill it. A replica's labels,
+minibatches and noise bits are those that it has alone; its gradients differ from those by rounding only, because its
+loss depends on no other replica's weights.
+
+This is the algebra of the layers of `bayes_layers.layers` once more, with an axis in front; the tests hold the two
+together, layer by layer and step by step.
+"""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from bayes_layers.inference.training import ElboTrainer, minibatches
+from bayes_layers.layers import randomness
+from bayes_layers.layers.base import BIAS, KERNEL, SIGN_IN, SIGN_OUT
+from bayes_layers.layers.deterministic import DeterministicConvolution2D, DeterministicDense
+from bayes_layers.layers.dropout import MonteCarloDropout
+from bayes_layers.layers.flipout import Convolution2DFlipout, DenseFlipout
+from bayes_layers.layers.local_reparameterization import SMALLEST_VARIANCE, DenseLocalReparameterization
+from bayes_layers.streams import stream_key
+
+tfd = tfp.distributions
+
+POINTWISE = (tf_keras.layers.MaxPooling2D, tf_keras.layers.Flatten, tf_keras.layers.AveragePooling2D)
+PRODUCTS = (
+    DeterministicDense,
+    DeterministicConvolution2D,
+    DenseFlipout,
+    Convolution2DFlipout,
+    DenseLocalReparameterization,
+)
+
+
+class ReplicaTrainer(ElboTrainer):
+    """`ElboTrainer` for K networks of one architecture, which are trained in step.
+
+    All replicas have the same number of images, hence of steps.
+    """
+
+    def __init__(self, networks, **settings):
+        """Prepares training.
+
+        Args:
+          networks: K `Network` objects of the same layers; their weights are read and written by `fit_all`.
+          **settings: as of `ElboTrainer`.
+
+        Raises:
+          ValueError: if a layer has no form with a replica axis, or a network's weights differ in shape.
+        """
+        super().__init__(networks[0], **settings)
+        self.networks = list(networks)
+        shapes = [[tuple(w.shape) for w in network.trainable_weights] for network in networks]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ValueError("replicas are networks of one architecture")
+        for layer in networks[0].stack:
+            _check(layer)
+        self._stacked = [
+            tf.Variable(tf.zeros([len(networks), *weight.shape])) for weight in self.network.trainable_weights
+        ]
+        self._decayed_stacks = [
+            stack
+            for stack, weight in zip(self._stacked, self.network.trainable_weights, strict=True)
+            if any(weight is decayed for decayed in self._decayed)
+        ]
+        self._variables = self._stacked
+        self._prepare((len(networks),))
+
+    def fit_all(self, images, labels, *, epochs, kl_weight, seeds, cycle=0, capacity=0, progress=None):
+        """Trains all replicas for some epochs.
+
+        Args:
+          images: K float32 arrays `[N, ...]`, one per replica.
+          labels: K integer arrays `[N]`.
+          epochs: passes over the images.
+          kl_weight: the KL's factor.
+          seeds: K ints, the runs' seeds.
+          cycle, capacity, progress: as of `ElboTrainer.fit`.
+
+        Returns:
+          K dicts, each as `ElboTrainer.fit` returns it.
+
+        Raises:
+          NonFiniteLossError: if the loss of a replica is nan or infinite.
+        """
+        for number, weight in enumerate(self._stacked):
+            weight.assign(tf.stack([network.trainable_weights[number] for network in self.networks]))
+        orders = [minibatches(seed, cycle, len(images[0]), epochs, self.batch_size) for seed in seeds]
+        keys = [stream_key(seed, "noise", cycle) for seed in seeds]
+        order = np.stack(orders, axis=1)
+        nll, kl = self._run(np.stack(images), np.stack(labels), order, epochs, kl_weight, keys, capacity, progress)
+        for k, network in enumerate(self.networks):
+            network.assign([weight[k] for weight in self._stacked])
+        return [
+            {"nll": nll[:, k], "kl": kl[:, k], "negative_elbo": nll[:, k] + kl_weight * kl[:, k]}
+            for k in range(len(self.networks))
+        ]
+
+    def gradients(self, images, labels, mask, kl_weight, seed):
+        """The losses and their parts, `[K]`, and the gradients by the stacked weights, `[K, ...]`.
+
+        Args:
+          images: `[K, B, ...]`; labels: int `[K, B]`; mask: float `[K, B]`.
+          kl_weight: scalar.
+          seed: int64 `[K, 2]`.
+        """
+        with tf.GradientTape() as tape:
+            logits = self.logits(images, seed)
+            nll = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+            nll = tf.reduce_sum(nll * mask, axis=1) / tf.reduce_sum(mask, axis=1)
+            kl = self.kl()
+            loss = nll + kl_weight * kl
+            if self._weight_decay:
+                squares = [_sum_per_replica(w**2) for w in self._decayed_stacks]
+                loss += self._weight_decay * tf.add_n(squares or [tf.zeros_like(nll)])
+        return loss, nll, kl, tape.gradient(loss, self._stacked)
+
+    def logits(self, images, seeds):
+        """Logits `[K, B, C]` in training, for images `[K, B, ...]` and seeds int64 `[K, 2]`."""
+        outputs, weights = tf.convert_to_tensor(images), iter(self._stacked)
+        for number, layer in enumerate(self.network.stack):
+            mine = {_kind(weight): next(weights) for weight in layer.trainable_weights}
+            folded = [randomness.fold_in(seed, number) for seed in tf.unstack(seeds)]
+            outputs = self._apply_layer(layer, outputs, mine, folded)
+        return outputs
+
+    def kl(self):
+        """KL[q || p] of every replica in nats, `[K]`."""
+        total, weights = tf.zeros([len(self.networks)]), iter(self._stacked)
+        for layer in self.network.stack:
+            mine = {_kind(weight): next(weights) for weight in layer.trainable_weights}
+            for name in ("kernel", "bias"):
+                prior = getattr(layer, f"{name}_prior", None)
+                if prior is not None and f"{name}_rho" in mine:
+                    q = tfd.Normal(mine[f"{name}_loc"], _scale(mine[f"{name}_rho"]))
+                    total += _sum_per_replica(tfd.kl_divergence(q, prior.distribution))
+        return total
+
+    def _apply_layer(self, layer, inputs, weights, seeds):
+        if isinstance(layer, POINTWISE):
+            return _as_one_batch(layer, inputs)
+        if isinstance(layer, MonteCarloDropout):
+            return inputs * self._masks(layer, inputs, seeds) if layer.rate else inputs
+        if isinstance(layer, DeterministicDense | DeterministicConvolution2D):
+            return _finish(layer, self._linear(layer, inputs, weights["kernel"]), weights.get("bias"))
+        sampled = self._sampled(layer, inputs, weights, seeds)
+        return _finish(layer, sampled, self._bias(layer, weights, seeds))
+
+    def _sampled(self, layer, inputs, weights, seeds):
+        loc, scale = weights["kernel_loc"], _scale(weights["kernel_rho"])
+        mean = self._linear(layer, inputs, loc)
+        if isinstance(layer, DenseLocalReparameterization):
+            variance = self._linear(layer, tf.square(inputs), tf.square(scale))
+            noise = tf.stack([randomness.normal(mean.shape[1:], randomness.fold_in(s, KERNEL)) for s in seeds])
+            return mean + tf.sqrt(tf.maximum(variance, SMALLEST_VARIANCE)) * noise
+        noise = tf.stack([randomness.normal(scale.shape[1:], randomness.fold_in(s, KERNEL)) for s in seeds])
+        signs = [_signs_like(x, seeds, use) for x, use in ((inputs, SIGN_IN), (mean, SIGN_OUT))]
+        return mean + self._linear(layer, inputs * signs[0], scale * noise) * signs[1]
+
+    def _bias(self, layer, weights, seeds):
+        if "bias_rho" not in weights:
+            return weights.get("bias_loc")
+        scale = _scale(weights["bias_rho"])
+        noise = tf.stack([randomness.normal(scale.shape[1:], randomness.fold_in(s, BIAS)) for s in seeds])
+        return weights["bias_loc"] + scale * noise
+
+    def _masks(self, layer, inputs, seeds):
+        return tf.stack([layer._mask(inputs.shape[1:], seed) for seed in seeds])
+
+    def _linear(self, layer, inputs, kernels):
+        dtype = layer.product_dtype(kernels[0])
+        inputs, kernels = tf.cast(inputs, dtype), tf.cast(kernels, dtype)
+        if inputs.shape.rank == 3:
+            return tf.cast(tf.matmul(inputs, kernels), tf.float32)
+        if not self.jit_compile:  # TensorFlow's CPU kernels have no gradient of grouped convolutions
+            pairs = zip(tf.unstack(inputs), tf.unstack(kernels), strict=True)
+            return tf.cast(tf.stack([layer._linear(x, kernel) for x, kernel in pairs]), tf.float32)
+        return tf.cast(_grouped_convolution(layer, inputs, kernels), tf.float32)
+
+
+def _grouped_convolution(layer, inputs, kernels):
+    """K convolutions as one with K groups: `[K, B, H, W, C]` and `[K, h, w, C, F]` to `[K, B, H', W', F]`."""
+    replicas, batch, height, width, channels = inputs.shape
+    filters = kernels.shape[-1]
+    merged = tf.reshape(tf.transpose(inputs, [1, 2, 3, 0, 4]), [batch, height, width, replicas * channels])
+    kernel = tf.reshape(tf.transpose(kernels, [1, 2, 3, 0, 4]), [*kernels.shape[1:4], replicas * filters])
+    outputs = tf.nn.conv2d(
+        merged, kernel, strides=layer.strides, padding=layer.padding.upper(), dilations=layer.dilation_rate
+    )
+    outputs = tf.reshape(outputs, [*outputs.shape[:3], replicas, filters])
+    return tf.transpose(outputs, [3, 0, 1, 2, 4])
+
+
+def _finish(layer, outputs, bias):
+    if bias is not None:
+        outputs += tf.reshape(bias, [bias.shape[0], *[1] * (outputs.shape.rank - 2), bias.shape[1]])
+    return outputs if layer.activation is None else layer.activation(outputs)
+
+
+def _as_one_batch(layer, inputs):
+    outputs = layer(tf.reshape(inputs, [-1, *inputs.shape[2:]]))
+    return tf.reshape(outputs, [*inputs.shape[:2], *outputs.shape[1:]])
+
+
+def _signs_like(x, seeds, use):
+    shape = [x.shape[1], *[1] * (x.shape.rank - 3), x.shape[-1]]
+    return tf.stack([randomness.signs(shape, randomness.fold_in(seed, use)) for seed in seeds])
+
+
+def _scale(rho):
+    return np.finfo(np.float32).tiny + tf.nn.softplus(rho)
+
+
+def _kind(weight):
+    """What a weight is to its layer: kernel, bias, kernel_loc, kernel_rho, bias_loc or bias_rho."""
+    name = weight.name.split(":")[0].split("/")[-1]
+    return name.replace("_posterior", "").replace("_untransformed_scale", "_rho")
+
+
+def _sum_per_replica(x):
+    return tf.reduce_sum(x, axis=list(range(1, x.shape.rank)))
+
+
+def _check(layer):
+    has_own = bool(getattr(layer, "_custom", None))
+    if has_own or not isinstance(layer, (*POINTWISE, *PRODUCTS, MonteCarloDropout)):
+        raise ValueError(
+            f"{layer.name} ({type(layer).__name__}) has no form with a replica axis; "
+            "train this network with --replicas=1"
+        )
