@@ -94,4 +94,10 @@ class ComputeSettings(Settings):
     jit_compile: str = setting(
         "auto", "Compile training and prediction with XLA; auto: on a GPU only.", choices=AUTO_BOOL
     )
-    replicas: int = setting(1, "Seeds trained side by side in one computation; only 1 so far.", minimum=1, maximum=1)
+    replicas: int = setting(
+        1,
+        "Seeds trained side by side in one computation, from --seed on, each with its own record: one small network "
+        "does not fill a GPU.",
+        minimum=1,
+        maximum=256,
+    )

@@ -39,7 +39,7 @@ def work(config):
     Raises:
       UserError: for whatever a user can mend.
     """
-    from experiments.active_learning.loop import check_budget, is_complete, prepare_directory, run
+    from experiments.active_learning.loop import check_budget, prepare_directory, run
 
     dataset_name = datasets.resolve(config.dataset, config.data_dir, download=not config.dry_run)
     check_budget(config, dataset_name, datasets.SIZES[dataset_name][0])
@@ -50,11 +50,11 @@ def work(config):
         print(describe(config, dataset_name))
         return
 
+    if config.replicas > 1:
+        _side_by_side(config, dataset_name)
+        return
     path = prepare_directory(config, dataset_name)
-    if is_complete(config, path):
-        from experiments.records.load import load_run
-
-        _finish("already complete", load_run(path))
+    if _is_done(config, path):
         return
     print(f"record: {path}", file=sys.stderr, flush=True)
     entry.start_tensorflow()
@@ -68,6 +68,43 @@ def work(config):
     _finish("done", finished)
 
 
+def _side_by_side(config, dataset_name):
+    """`work` for several seeds at once."""
+    from experiments.active_learning.loop import prepare_directory
+
+    configs = [config.replace(seed=config.seed + place) for place in range(config.replicas)]
+    paths = [prepare_directory(one, dataset_name) for one in configs]
+    configs = [None if _is_done(one, path) else one for one, path in zip(configs, paths, strict=True)]
+    if not any(configs):
+        return
+    print(f"records: {paths[0]} to {paths[-1].name}", file=sys.stderr, flush=True)
+    entry.start_tensorflow()
+    from experiments.active_learning.side_by_side import run_side_by_side
+    from experiments.active_learning.watch import Watch
+
+    dataset = datasets.load(dataset_name, config.data_dir)
+    watches = [one and Watch(one, position=place) for place, one in enumerate(configs)]
+    try:
+        finished = run_side_by_side(configs, dataset, paths, watches)
+    finally:
+        for watch in filter(None, watches):
+            watch.close()
+    for one in filter(None, finished):
+        _finish("done", one)
+
+
+def _is_done(config, path):
+    """Whether the record is complete; then says so."""
+    from experiments.active_learning.loop import is_complete
+
+    if not is_complete(config, path):
+        return False
+    from experiments.records.load import load_run
+
+    _finish("already complete", load_run(path))
+    return True
+
+
 def _finish(word, finished):
     metrics = finished.tables["metrics"]
     settings = finished.config["settings"]
@@ -75,10 +112,14 @@ def _finish(word, finished):
     if not metrics["test_error"][-1] >= 0:
         error = "test error not evaluated (--test_every)"
     print(
-        f"{word}: {settings['arch']}, {settings['acquisition']}, mu_init={settings['mu_init']:g} on "
-        f"{finished.config['dataset']['name']}: {error} at "
+        f"{word}: {settings['arch']}, {settings['acquisition']}, mu_init={settings['mu_init']:g}{_seed_text(settings)} "
+        f"on {finished.config['dataset']['name']}: {error} at "
         f"{metrics['labels'][-1]:.0f} labels; see {finished.path}/learning_curve.png"
     )
+
+
+def _seed_text(settings):
+    return f", seed {settings['seed']}" if settings["replicas"] > 1 else ""
 
 
 def main(argv=None):

@@ -41,38 +41,35 @@ class ReplicaTrainer(ElboTrainer):
     All replicas have the same number of images, hence of steps.
     """
 
-    def __init__(self, networks, **settings):
+    def __init__(self, network, replicas, **settings):
         """Prepares training.
 
         Args:
-          networks: K `Network` objects of the same layers; their weights are read and written by `fit_all`.
+          network: a `Network`, the pattern of all replicas; its weights are not used.
+          replicas: K.
           **settings: as of `ElboTrainer`.
 
         Raises:
-          ValueError: if a layer has no form with a replica axis, or a network's weights differ in shape.
+          ValueError: if a layer has no form with a replica axis.
         """
-        super().__init__(networks[0], **settings)
-        self.networks = list(networks)
-        shapes = [[tuple(w.shape) for w in network.trainable_weights] for network in networks]
-        if any(shape != shapes[0] for shape in shapes):
-            raise ValueError("replicas are networks of one architecture")
-        for layer in networks[0].stack:
+        super().__init__(network, **settings)
+        for layer in network.stack:
             _check(layer)
-        self._stacked = [
-            tf.Variable(tf.zeros([len(networks), *weight.shape])) for weight in self.network.trainable_weights
-        ]
+        self.replicas = replicas
+        self._stacked = [tf.Variable(tf.zeros([replicas, *weight.shape])) for weight in network.trainable_weights]
         self._decayed_stacks = [
             stack
-            for stack, weight in zip(self._stacked, self.network.trainable_weights, strict=True)
+            for stack, weight in zip(self._stacked, network.trainable_weights, strict=True)
             if any(weight is decayed for decayed in self._decayed)
         ]
         self._variables = self._stacked
-        self._prepare((len(networks),))
+        self._prepare((replicas,))
 
-    def fit_all(self, images, labels, *, epochs, kl_weight, seeds, cycle=0, capacity=0, progress=None):
+    def fit_all(self, networks, images, labels, *, epochs, kl_weight, seeds, cycle=0, capacity=0, progress=None):
         """Trains all replicas for some epochs.
 
         Args:
+          networks: K networks of the pattern's layers, whose weights are read and written.
           images: K float32 arrays `[N, ...]`, one per replica.
           labels: K integer arrays `[N]`.
           epochs: passes over the images.
@@ -85,18 +82,24 @@ class ReplicaTrainer(ElboTrainer):
 
         Raises:
           NonFiniteLossError: if the loss of a replica is nan or infinite.
+          ValueError: if there are not K networks of the pattern's shapes.
         """
+        shapes = [tuple(weight.shape) for weight in self.network.trainable_weights]
+        if len(networks) != self.replicas or any(
+            [tuple(weight.shape) for weight in network.trainable_weights] != shapes for network in networks
+        ):
+            raise ValueError(f"replicas are {self.replicas} networks of one architecture")
         for number, weight in enumerate(self._stacked):
-            weight.assign(tf.stack([network.trainable_weights[number] for network in self.networks]))
+            weight.assign(tf.stack([network.trainable_weights[number] for network in networks]))
         orders = [minibatches(seed, cycle, len(images[0]), epochs, self.batch_size) for seed in seeds]
         keys = [stream_key(seed, "noise", cycle) for seed in seeds]
         order = np.stack(orders, axis=1)
         nll, kl = self._run(np.stack(images), np.stack(labels), order, epochs, kl_weight, keys, capacity, progress)
-        for k, network in enumerate(self.networks):
+        for k, network in enumerate(networks):
             network.assign([weight[k] for weight in self._stacked])
         return [
             {"nll": nll[:, k], "kl": kl[:, k], "negative_elbo": nll[:, k] + kl_weight * kl[:, k]}
-            for k in range(len(self.networks))
+            for k in range(self.replicas)
         ]
 
     def gradients(self, images, labels, mask, kl_weight, seed):
@@ -129,7 +132,7 @@ class ReplicaTrainer(ElboTrainer):
 
     def kl(self):
         """KL[q || p] of every replica in nats, `[K]`."""
-        total, weights = tf.zeros([len(self.networks)]), iter(self._stacked)
+        total, weights = tf.zeros([self.replicas]), iter(self._stacked)
         for layer in self.network.stack:
             mine = {_kind(weight): next(weights) for weight in layer.trainable_weights}
             for name in ("kernel", "bias"):

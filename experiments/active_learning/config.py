@@ -123,6 +123,11 @@ class ActiveLearningConfig(
             raise SettingError(
                 f"--max_labels={self.max_labels} is not valid: it is at least --initial_labels={self.initial_labels}"
             )
+        last_seed = self.seed + self.replicas - 1
+        if last_seed > 2**31 - 1:
+            raise SettingError(
+                f"--replicas={self.replicas} is not valid: its last seed would be {last_seed}; seeds go to {2**31 - 1}"
+            )
         if 0 < self.pool_subset < self.query_size:
             raise SettingError(
                 f"--pool_subset={self.pool_subset} is not valid: it is 0 or at least --query_size={self.query_size}"

@@ -42,6 +42,7 @@ class ActiveLearner:
         jit_compile=False,
         capacity=0,
         network=None,
+        make_trainer=ElboTrainer,
         **settings,
     ):
         """Builds the network and the functions that all cycles use.
@@ -59,6 +60,7 @@ class ActiveLearner:
           jit_compile: compile training and prediction with XLA.
           capacity: with `jit_compile`, the most labelled images that are expected.
           network: a `Network` of your own, instead of one of Table 1.
+          make_trainer: called as `ElboTrainer`; what it returns has `fit` of the same arguments.
           **settings: fields of `NetworkSettings`, `TrainingSettings` and `PredictionSettings`.
 
         Raises:
@@ -74,7 +76,7 @@ class ActiveLearner:
         self.seed, self.capacity = seed, capacity
         self.network = network or build_network(network_settings, np.shape(images)[1:], num_classes)
         self.network.precision = resolve_precision(precision, network_settings.mu_init)
-        self.trainer = ElboTrainer(
+        self.trainer = make_trainer(
             self.network,
             learning_rate=self._training.learning_rate,
             weight_decay=self._training.weight_decay,

@@ -80,7 +80,7 @@ def stored_settings(config, path=None, dataset=None):
     return settings
 
 
-def run(config, load_dataset, path, watch):
+def run(config, load_dataset, path, watch, **learner):
     """Runs, or continues, an active-learning run.
 
     Args:
@@ -88,6 +88,7 @@ def run(config, load_dataset, path, watch):
       load_dataset: called without arguments for the `Dataset`, once the record is ours.
       path: the record's directory (`prepare_directory`).
       watch: a `Watch` (`experiments.active_learning.watch`), told of all progress.
+      **learner: further arguments of the `ActiveLearner`.
 
     Returns:
       The `Run` as `load_run` gives it.
@@ -116,7 +117,7 @@ def run(config, load_dataset, path, watch):
         )
         for change in book.changes:
             watch.warn(f"since this record was begun, {change}")
-        _Cycles(config, settings, dataset, book, watch).run(state)
+        _Cycles(config, settings, dataset, book, watch, learner).run(state)
         finished = load_run(path)
         figures.draw(finished)
     return finished
@@ -140,7 +141,7 @@ def check_budget(config, dataset_name, size):
 class _Cycles:
     """The loop over cycles: fit, evaluate, ask, commit."""
 
-    def __init__(self, config, settings, dataset, book, watch):
+    def __init__(self, config, settings, dataset, book, watch, learner):
         from experiments.active_learning.learner import ActiveLearner
 
         self.config, self.dataset, self.book, self.watch = config, dataset, book, watch
@@ -172,6 +173,7 @@ class _Cycles:
             jit_compile=settings["jit_compile"] == "true",
             capacity=config.max_labels,
             **{name: settings[name] for name in names},
+            **learner,
         )
         self.rows = {name: [] for name in tables.COLUMNS}
         self.global_step = 0

@@ -9,9 +9,11 @@ from tqdm import tqdm
 class Watch:
     """A progress bar over cycles on standard error."""
 
-    def __init__(self, config, stream=None):
-        """A bar for a run with this config, not yet shown."""
+    def __init__(self, config, stream=None, position=None):
+        """A bar for a run with this config, not yet shown; at a `position` among those of other seeds, or alone."""
         self._config = config
+        self._position = position
+        self._label = "" if position is None else f"seed {config.seed} · "
         self._stream = stream or sys.stderr
         self._bar = None
         self._error = None
@@ -21,11 +23,11 @@ class Watch:
 
     def warn(self, message):
         """Shows a warning."""
-        tqdm.write(f"warning: {message}", file=self._stream)
+        tqdm.write(f"warning: {self._label}{message}", file=self._stream)
 
     def resumed(self, cycle, labels):
         """Says from where a run goes on."""
-        tqdm.write(f"resuming after cycle {cycle} ({labels} labels)", file=self._stream)
+        tqdm.write(f"{self._label}resuming after cycle {cycle} ({labels} labels)", file=self._stream)
         self._cycle = cycle
 
     def begin_cycle(self, cycle, labels):
@@ -37,6 +39,7 @@ class Watch:
                 file=self._stream,
                 unit="cycle",
                 dynamic_ncols=True,
+                position=self._position,
                 bar_format="{percentage:3.0f}%|{bar}| {desc}",
             )
         self._cycle, self._labels = cycle, labels
@@ -85,7 +88,8 @@ class Watch:
         left = self._seconds_left()
         left = "" if left is None else f" · {_duration(max(0.0, left))} left"
         self._bar.set_description_str(
-            f"cycle {self._cycle}/{self._config.last_cycle} · {self._labels} labels{error} · {doing}{left}",
+            f"{self._label}cycle {self._cycle}/{self._config.last_cycle} · {self._labels} labels"
+            f"{error} · {doing}{left}",
             refresh=refresh,
         )
 

@@ -84,6 +84,11 @@ class StudyConfig(StudySettings, LaunchSettings, ActiveLearningConfig):
         super().__post_init__()
         for name in DIMENSIONS:
             self.values(name)
+        if self.replicas != 1:
+            raise SettingError(
+                f"--replicas={self.replicas} is not valid: a study makes its runs one by one (--seeds says how many), "
+                "so it takes 1"
+            )
         if self.gpus_per_run > 1 and self.gpus_per_run != int(self.gpus_per_run):
             raise SettingError(
                 f"--gpus_per_run={self.gpus_per_run:g} is not valid: it takes a fraction below 1 or a whole number"

@@ -42,20 +42,20 @@ def compare_step(networks, trainer, step=lambda function: function, **settings):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_gradients_are_those_of_each_replica_alone(arch):
     networks = networks_of(arch)
-    compare_step(networks, ReplicaTrainer(networks, batch_size=8))
+    compare_step(networks, ReplicaTrainer(networks[0], len(networks), batch_size=8))
 
 
 def test_gradients_with_other_settings():
     settings = {"weight_decay": 0.01}
     networks = networks_of("BNN-2", estimator="local_reparameterization", test_dropout="true")
-    compare_step(networks, ReplicaTrainer(networks, batch_size=8, **settings), **settings)
+    compare_step(networks, ReplicaTrainer(networks[0], len(networks), batch_size=8, **settings), **settings)
     networks = networks_of("MC-Dropout")
-    compare_step(networks, ReplicaTrainer(networks, batch_size=8, **settings), **settings)
+    compare_step(networks, ReplicaTrainer(networks[0], len(networks), batch_size=8, **settings), **settings)
 
 
 def test_gradients_of_the_xla_program():
     networks = networks_of("BNN")
-    trainer = ReplicaTrainer(networks, batch_size=8, jit_compile=True)
+    trainer = ReplicaTrainer(networks[0], len(networks), batch_size=8, jit_compile=True)
     compare_step(networks, trainer, lambda function: tf.function(function, autograph=False, jit_compile=True))
 
 
@@ -64,8 +64,15 @@ def test_a_fit_follows_the_same_minibatches_and_noise():
     networks, alone = networks_of("BNN-2"), networks_of("BNN-2")
     images, labels = RNG.random((K, 20, 12, 12, 1)).astype(np.float32), RNG.integers(0, 10, (K, 20))
     seen = []
-    curves = ReplicaTrainer(networks, batch_size=8).fit_all(
-        images, labels, epochs=2, kl_weight=0.05, seeds=[4, 5, 6], cycle=1, progress=lambda *done: seen.append(done)
+    curves = ReplicaTrainer(networks[0], len(networks), batch_size=8).fit_all(
+        networks,
+        images,
+        labels,
+        epochs=2,
+        kl_weight=0.05,
+        seeds=[4, 5, 6],
+        cycle=1,
+        progress=lambda *done: seen.append(done),
     )
     assert seen[-1] == (6, 6)
     for k in range(K):
@@ -81,7 +88,9 @@ def test_a_fit_follows_the_same_minibatches_and_noise():
 def test_replicas_are_repeatable_to_the_bit():
     def fit():
         networks = networks_of("BNN-1", 2)
-        ReplicaTrainer(networks, batch_size=8).fit_all(X[:2], Y[:2], epochs=3, kl_weight=0.1, seeds=[1, 2])
+        ReplicaTrainer(networks[0], len(networks), batch_size=8).fit_all(
+            networks, X[:2], Y[:2], epochs=3, kl_weight=0.1, seeds=[1, 2]
+        )
         return [w.numpy() for network in networks for w in network.trainable_weights]
 
     for one, two in zip(fit(), fit(), strict=True):
@@ -92,7 +101,9 @@ def test_a_replica_whose_loss_is_not_finite_stops_all():
     networks = networks_of("BNN-1", 2)
     networks[1].trainable_weights[0].assign(tf.fill(networks[1].trainable_weights[0].shape, np.nan))
     with pytest.raises(NonFiniteLossError, match="epoch 1, step 1"):
-        ReplicaTrainer(networks, batch_size=8).fit_all(X[:2], Y[:2], epochs=1, kl_weight=0.1, seeds=[1, 2])
+        ReplicaTrainer(networks[0], len(networks), batch_size=8).fit_all(
+            networks, X[:2], Y[:2], epochs=1, kl_weight=0.1, seeds=[1, 2]
+        )
 
 
 def test_what_has_no_replica_axis_is_refused():
@@ -100,7 +111,7 @@ def test_what_has_no_replica_axis_is_refused():
 
     own = Network([tf_keras.layers.Flatten(), tf_keras.layers.Dense(2, name="plain")], (3, 3, 1))
     with pytest.raises(ValueError, match=r"plain \(Dense\) has no form with a replica axis"):
-        ReplicaTrainer([own])
+        ReplicaTrainer(own, 2)
     one, two = (Network([DeterministicDense(2), DeterministicDense(n)], (4,)) for n in (2, 3))
     with pytest.raises(ValueError, match="one architecture"):
-        ReplicaTrainer([one, two])
+        ReplicaTrainer(one, 2).fit_all([one, two], X[:2], Y[:2], epochs=1, kl_weight=0.1, seeds=[1, 2])
