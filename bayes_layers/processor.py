@@ -22,6 +22,11 @@ def has_bfloat16():
     return bool({"amx_bf16", "avx512_bf16"} & features())
 
 
+def has_matrix_units():
+    """Whether products of bfloat16 numbers are several times faster than those of float32 (AMX)."""
+    return "amx_bf16" in features()
+
+
 def has_gpu():
     """Whether TensorFlow sees a GPU."""
     import tensorflow as tf

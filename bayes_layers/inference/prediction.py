@@ -133,10 +133,11 @@ class PosteriorPredictive:
         """The features of float images, filled up with zeros to whole tiles."""
         unit = self.chunk_size if self.jit_compile else self.tile_size
         rows = -(-len(images) // unit) * unit
-        images = np.pad(images, [(0, rows - len(images))] + [(0, 0)] * (images.ndim - 1))
         step = min(rows, FEATURE_TILE)
-        parts = [self._features(images[i : i + step]) for i in range(0, rows, step)]
-        return tuple(tf.concat(part, axis=0) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
+        images = _resized(images, -(-len(images) // step) * step)
+        parts = [self._features(images[i : i + step]) for i in range(0, len(images), step)]
+        joined = [tf.concat(part, axis=0) if len(part) > 1 else part[0] for part in zip(*parts, strict=True)]
+        return tuple(_resized(feature, rows) for feature in joined)
 
     def draws(self, key):
         """The draws of all samples: a tuple of stacked tensors, or () where each is better drawn when it is needed."""
@@ -270,6 +271,14 @@ def as_float(images):
     """Images as float32: uint8 is divided by 255, floats stay as they are."""
     images = np.asarray(images)
     return images.astype(np.float32) / np.float32(255) if images.dtype == np.uint8 else images.astype(np.float32)
+
+
+def _resized(rows, count):
+    """The first `count` rows, filled up with zeros."""
+    if count <= len(rows):
+        return rows[:count]
+    widths = [(0, count - len(rows))] + [(0, 0)] * (len(rows.shape) - 1)
+    return np.pad(rows, widths) if isinstance(rows, np.ndarray) else tf.pad(rows, widths)
 
 
 def _leaves(draws):

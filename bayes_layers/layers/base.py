@@ -126,18 +126,21 @@ class MeanFieldLayer(OwnSeeds, Products):
             self.add_loss(self.kl())
         return outputs
 
-    def draw(self, seed):
+    def draw(self, seed, apart=True):
         """One draw of the weights from the posterior, for `apply_draw`.
 
         Args:
           seed: int64 tensor `[2]`.
+          apart: in a lower precision, whether the deviation will be multiplied apart from the mean in that
+            precision, or the sum of both in float32.
 
         Returns:
           `(deviation, bias)`: the kernel's deviation from its mean, in the dtype in which it is multiplied,
           and the bias, or None without one.
         """
         deviation = self._kernel_noise(seed)
-        return tf.cast(deviation, self.product_dtype(deviation)), self._bias(seed)
+        dtype = self.product_dtype(deviation) if apart else tf.float32
+        return tf.cast(deviation, dtype), self._bias(seed)
 
     def mean_outputs(self, inputs):
         """The product of inputs `[B, ...]` and the kernel's mean, float32, before bias and activation."""
@@ -164,7 +167,7 @@ class MeanFieldLayer(OwnSeeds, Products):
         if row_scale is not None:
             loc, deviation = (k * tf.cast(row_scale[0][:, None], k.dtype) for k in (loc, deviation))
         if mean_outputs is None and deviation.dtype == tf.float32:
-            return self._finish(self._linear(inputs, loc + deviation), bias, pool)
+            return self._finish(self._linear(inputs, loc + deviation, tf.float32), bias, pool)
         if mean_outputs is None:
             mean_outputs = tf.cast(self._linear(inputs, loc), tf.float32)
         return self._finish(mean_outputs + tf.cast(self._linear(inputs, deviation), tf.float32), bias, pool)

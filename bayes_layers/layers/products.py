@@ -40,16 +40,16 @@ class Products:
 class DenseProduct(Products):
     """Mixin: the product of a dense layer, `[B, I] x [I, O] -> [B, O]`."""
 
-    def _linear(self, inputs, kernel):
-        dtype = self.product_dtype(kernel)
+    def _linear(self, inputs, kernel, dtype=None):
+        dtype = dtype or self.product_dtype(kernel)
         return tf.matmul(tf.cast(inputs, dtype), tf.cast(kernel, dtype))
 
 
 class ConvolutionProduct(Products):
     """Mixin: the product of a channels-last convolution, `[B, H, W, C] x [h, w, C, F] -> [B, H', W', F]`."""
 
-    def _linear(self, inputs, kernel):
-        dtype = self.product_dtype(kernel)
+    def _linear(self, inputs, kernel, dtype=None):
+        dtype = dtype or self.product_dtype(kernel)
         return tf.nn.conv2d(
             tf.cast(inputs, dtype),
             tf.cast(kernel, dtype),

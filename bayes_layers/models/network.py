@@ -9,6 +9,7 @@ import tf_keras
 
 from bayes_layers.layers import deterministic, dropout, flipout, initializers, local_reparameterization, randomness
 from bayes_layers.layers.products import PRECISIONS, ConvolutionProduct, DenseProduct, Products
+from bayes_layers.processor import has_matrix_units
 
 CUSTOM_OBJECTS = {
     cls.__name__: cls
@@ -141,9 +142,14 @@ class Network(tf_keras.Model):
         Returns:
           A tuple of the stochastic layers' draws.
         """
-        return tuple(
-            layer.draw(randomness.fold_in(seed, i)) for i, layer in enumerate(self.stack) if _is_stochastic(layer)
-        )
+        draws = []
+        for i, layer in enumerate(self.stack):
+            if _is_stochastic(layer):
+                # The first layer's mean is the same for all samples. Behind it, two products in bfloat16 are made of
+                # one, which only a processor with matrix units (AMX) does faster.
+                arguments = {"apart": i == self.split or has_matrix_units()} if hasattr(layer, "mean_outputs") else {}
+                draws.append(layer.draw(randomness.fold_in(seed, i), **arguments))
+        return tuple(draws)
 
     def apply_draw(self, features, draws):
         """Logits `[B, C]` of inputs that share one draw (Zeng et al. 2018, appendix B).

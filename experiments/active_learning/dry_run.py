@@ -41,7 +41,7 @@ def _progress(config, path):
 
 
 def _work(config, dataset_name):
-    from bayes_layers.inference.prediction import PosteriorPredictive
+    from bayes_layers.inference.prediction import DRAW_BYTES, PosteriorPredictive
     from bayes_layers.models.zeng import build_network
 
     train_size, test_size, classes = datasets.SIZES[dataset_name]
@@ -54,32 +54,35 @@ def _work(config, dataset_name):
     )
     tests = len({*range(0, config.last_cycle + 1, config.test_every), config.last_cycle})
     weights = sum(int(weight.shape.num_elements()) for weight in network.trainable_weights)
-    widest, activations = _activations(network)
+    features, widest, activations = _activations(network)
+    sampled = sum(int(w.shape.num_elements()) for layer in network.stack[network.split :] for w in layer.weights)
     megabytes = (
         700
         + (
             784 * (train_size + test_size)  # images, one byte a pixel
-            + 4 * 4 * weights  # weights, gradients, Adam's momenta
-            + 4 * config.epochs * config.max_labels  # the order of the minibatches
-            + 4 * 3 * activations * config.batch_size  # forward, perturbed, backward
-            + 4 * 2 * widest * predictive.chunk_size
+            + 4 * 4 * weights * config.replicas  # weights, gradients, Adam's momenta
+            + 4 * config.epochs * config.max_labels * config.replicas  # the order of the minibatches
+            + 4 * 3 * activations * config.batch_size * config.replicas  # forward, perturbed, backward
+            + 4 * 2 * (widest * predictive.tile_size + features * predictive.chunk_size)
+            + 2 * min(DRAW_BYTES, 4 * sampled * predictive.samples)  # the draws, while they are stacked
         )
         / 2**20
     )
+    up_to = "up to " if config.scoring == "race" and predictive.can_race(scored, config.query_size) else ""
     return [
         f"  cycles          {config.last_cycle + 1}, from {config.initial_labels} to "
         f"{config.labels_at(config.last_cycle)} labels",
         f"  training        {config.training_steps():,} minibatch steps of a network with {weights:,} weights",
-        f"  scoring         {config.last_cycle} x {scored:,} images x {predictive.samples} samples",
+        f"  scoring         {config.last_cycle} x {scored:,} images x {up_to}{predictive.samples} samples",
         f"  testing         {tests} x {test_size:,} images x {predictive.samples} samples",
         f"  memory          about {megabytes / 1024:.1f} GiB, of which 0.7 GiB is TensorFlow itself",
     ]
 
 
 def _activations(network):
-    """Floats per image: of the widest layer's output from the split on, and of all layers together."""
-    shape, sizes = (1, *network.one_input_shape), []
+    """Floats per image: of the features, of the widest layer's output from the split on, of all layers together."""
+    shape, sizes = (1, *network.one_input_shape), [math.prod(network.one_input_shape)]
     for layer in network.stack:
         shape = tuple(layer.compute_output_shape(shape))
         sizes.append(math.prod(shape))
-    return max([784, *sizes[max(0, network.split - 1) :]]), sum(sizes)
+    return sizes[network.split], max(sizes[network.split :]), sum(sizes[1:])

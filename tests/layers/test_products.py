@@ -9,6 +9,7 @@ from bayes_layers import Network, build_network
 from bayes_layers.config import NetworkSettings
 from bayes_layers.layers import Convolution2DFlipout, DenseFlipout, DeterministicConvolution2D, DeterministicDense
 from bayes_layers.layers.randomness import make_seed
+from bayes_layers.models import network as network_module
 from bayes_layers.models.architectures import ARCHITECTURES
 
 RNG = np.random.default_rng(0)
@@ -67,8 +68,10 @@ def test_narrow_posteriors_keep_their_draws(kind):
     np.testing.assert_allclose(low, exact, atol=0.02 * np.abs(exact).max())
 
 
+@pytest.mark.parametrize("has_amx", [False, True])
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_both_precisions_agree_within_rounding(arch):
+def test_both_precisions_agree_within_rounding(arch, has_amx, monkeypatch):
+    monkeypatch.setattr(network_module, "has_matrix_units", lambda: has_amx)
     network = build_network(NetworkSettings(arch=arch))
     network.assign(network.initial_values(make_seed(1)))
     x = RNG.random((4, 28, 28, 1), np.float32)
@@ -83,6 +86,15 @@ def test_both_precisions_agree_within_rounding(arch):
         ]
     for exact, low in zip(*outputs.values(), strict=True):
         np.testing.assert_allclose(low, exact, atol=0.02 * np.abs(exact).max())
+
+
+def test_behind_the_first_stochastic_layer_one_product_is_float32_without_matrix_units(monkeypatch):
+    network = build_network(NetworkSettings(arch="BNN-3"))
+    network.precision = "bfloat16"
+    for has_amx, dtype in ((False, tf.float32), (True, tf.bfloat16)):
+        monkeypatch.setattr(network_module, "has_matrix_units", lambda has_amx=has_amx: has_amx)
+        (conv2, _), (dense1, _), (dense2, _) = network.draw(make_seed(1))
+        assert (conv2.dtype, dense1.dtype, dense2.dtype) == (tf.bfloat16, dtype, tf.float32)
 
 
 def test_pooling_first_changes_no_value_and_no_gradient():
