@@ -23,7 +23,11 @@ def draw(rows, path):
         bars = axes.barh([row["arch"] for row in mine], [row["ratio"] for row in mine], color="#4477aa")
         axes.bar_label(bars, [f"{row['ratio']:.1f}x" for row in mine], padding=3, fontsize=8)
         axes.set_xscale("log")
-        axes.set_xlim(0.5, 3 * max(row["ratio"] for row in mine))
+        right = 3 * max(row["ratio"] for row in mine)
+        axes.set_xlim(0.5, right)
+        ticks = [tick for tick in (0.5, 1, 2, 3, 5, 10, 30, 100, 300, 1000) if tick <= right]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
         axes.axvline(1, color="0.4", linewidth=1)
         axes.invert_yaxis()
         axes.set_title(TITLES[work], fontsize=10)
