@@ -3,6 +3,8 @@
 import functools
 import pathlib
 
+from bayes_layers.models.architectures import BAYESIAN_LAYERS
+
 CPUINFO = "/proc/cpuinfo"
 SMALLEST_MU = -6.0  # below, two draws may differ by less than bfloat16 can show in what follows them
 
@@ -34,19 +36,20 @@ def has_gpu():
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def resolve_precision(name, mu_init):
+def resolve_precision(name, network):
     """The precision that `--precision` means here.
 
     Args:
       name: "auto", "float32" or "bfloat16".
-      mu_init: of the network: the narrower its posterior, the less of it a rounded activation shows.
+      network: its `NetworkSettings`: the narrower a posterior, the less of it a rounded activation shows.
 
     Returns:
       "float32" or "bfloat16".
     """
     if name != "auto":
         return name
-    return "bfloat16" if has_bfloat16() and mu_init >= SMALLEST_MU and not has_gpu() else "float32"
+    is_wide = network.mu_init >= SMALLEST_MU or not BAYESIAN_LAYERS[network.arch]
+    return "bfloat16" if has_bfloat16() and is_wide and not has_gpu() else "float32"
 
 
 def resolve_jit_compile(name):

@@ -158,3 +158,15 @@ class Settings:
         if unknown:
             raise SettingError(f"no such setting: {', '.join(sorted(unknown))}")
         return dataclasses.replace(self, **changes)
+
+
+def names_in(setting_name, text, known):
+    """The names in a comma-separated setting; all that are known for "all".
+
+    Raises:
+      SettingError: if one is not known.
+    """
+    names = tuple(known) if text == "all" else tuple(part.strip() for part in text.split(","))
+    if set(names) - set(known):
+        raise SettingError(f"--{setting_name}={text} is not valid: it takes all, or names of {', '.join(known)}")
+    return names

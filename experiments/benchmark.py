@@ -23,7 +23,7 @@ import dataclasses
 import sys
 
 from bayes_layers.models.architectures import ARCHITECTURES
-from bayes_layers.settings import SettingError, Settings, setting
+from bayes_layers.settings import Settings, names_in, setting
 from experiments import datasets, entry
 from experiments.active_learning.config import DataSettings
 from experiments.records import files
@@ -56,17 +56,17 @@ class BenchmarkSettings(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        for name, known in (("archs", ARCHITECTURES), ("works", tuple(WORKS))):
-            unknown = set(self.chosen(name, known)) - set(known)
-            if unknown:
-                raise SettingError(
-                    f"--{name}={getattr(self, name)} is not valid: it takes all, or names of {', '.join(known)}"
-                )
+        self.architectures, self.chosen_works  # noqa: B018
 
-    def chosen(self, name, known):
-        """The names in a comma-separated setting."""
-        value = getattr(self, name)
-        return tuple(known) if value == "all" else tuple(part.strip() for part in value.split(","))
+    @property
+    def architectures(self):
+        """The chosen architectures."""
+        return names_in("archs", self.archs, ARCHITECTURES)
+
+    @property
+    def chosen_works(self):
+        """The chosen works."""
+        return names_in("works", self.works, WORKS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ def work(config):
         config = config.replace(repeats=3, images=12000)
     dataset_name = datasets.resolve(config.dataset, config.data_dir)
     entry.start_tensorflow()
-    archs = config.chosen("archs", ARCHITECTURES)
+    archs = config.architectures
     if config.export_stablehlo:
         programs.export(config.export_stablehlo, archs, config.estimator)
         return
@@ -97,7 +97,7 @@ def work(config):
     rows = []
     with NaiveProcess() as naive:
         bench = Bench(config, datasets.load(dataset_name, config.data_dir), naive, rates)
-        for name in config.chosen("works", WORKS):
+        for name in config.chosen_works:
             for arch in archs:
                 found = WORKS[name](bench, arch)
                 for row in found if isinstance(found, list) else [found]:

@@ -14,7 +14,6 @@ Run time: about a minute per pair for BNN on two cores, less for the others.
 
 import csv
 import dataclasses
-import io
 import pathlib
 import sys
 
@@ -22,12 +21,12 @@ import numpy as np
 
 from bayes_layers.config import NetworkSettings, TrainingSettings
 from bayes_layers.models.architectures import ARCHITECTURES
-from bayes_layers.settings import SettingError, Settings, setting
+from bayes_layers.settings import SettingError, Settings, names_in, setting
 from bayes_layers.streams import stream_generator, stream_key
-from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
+from bayes_layers.uncertainty.acquisitions import MOMENTS, MOMENTS_OF_SCORE
 from experiments import entry
 from experiments.active_learning.config import DataSettings
-from experiments.records import files
+from experiments.records import files, tables
 
 ERROR_COLUMNS = ("arch", "mu_init", "labels", "seed", "float32", "bfloat16")
 PICK_COLUMNS = ("arch", "mu_init", "labels", "acquisition", "pool", "picks", "agree", "spearman")
@@ -49,11 +48,7 @@ class EvidenceSettings(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        unknown = set(self.architectures) - set(ARCHITECTURES)
-        if unknown:
-            raise SettingError(
-                f"--archs={self.archs} is not valid: it takes all, or names of {', '.join(ARCHITECTURES)}"
-            )
+        self.architectures  # noqa: B018
         try:
             self.mu_values  # noqa: B018
         except ValueError:
@@ -62,7 +57,7 @@ class EvidenceSettings(Settings):
     @property
     def architectures(self):
         """The chosen architectures."""
-        return ARCHITECTURES if self.archs == "all" else tuple(part.strip() for part in self.archs.split(","))
+        return names_in("archs", self.archs, ARCHITECTURES)
 
     @property
     def mu_values(self):
@@ -113,11 +108,12 @@ def compare_scores(network, images, count, num_samples):
     from bayes_layers import PosteriorPredictive
     from bayes_layers.uncertainty import scores
 
-    needs = tuple(dict.fromkeys(need for needs in MOMENTS_OF_SCORE.values() for need in needs))
     moments = []
     for precision in ("float32", "bfloat16"):
         network.precision = precision
-        moments.append(PosteriorPredictive(network, num_samples).moments(images, stream_key(0, "posterior", 0), needs))
+        moments.append(
+            PosteriorPredictive(network, num_samples).moments(images, stream_key(0, "posterior", 0), MOMENTS)
+        )
     rows = []
     for acquisition in MOMENTS_OF_SCORE:
         both = [np.asarray(scores.score_from_moments(acquisition, moment)) for moment in moments]
@@ -177,23 +173,15 @@ def work(config):
                 images = dataset.train_images[pool]
                 for found in compare_scores(network, images, config.query_size, config.num_samples):
                     picks.append({**head, "pool": len(pool), "picks": config.query_size, **found})
-                files.write_text(directory / "picks.csv", _text(PICK_COLUMNS, picks))
+                files.write_text(directory / "picks.csv", tables.csv_text(PICK_COLUMNS, picks))
         errors.append(row)
-        files.write_text(directory / "errors.csv", _text(ERROR_COLUMNS, errors))
+        files.write_text(directory / "errors.csv", tables.csv_text(ERROR_COLUMNS, errors))
         print(f"[{number}/{len(wanted)}] {arch}, mu {mu:g}, seed {seed}", flush=True)
     print("\n".join([f"{directory}:", *summarize(errors, picks)]))
 
 
 def _read(path):
     return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
-
-
-def _text(columns, rows):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def main(argv=None):

@@ -16,7 +16,6 @@ the first dense layer on, five minutes for the others, training not included; le
 
 import csv
 import dataclasses
-import io
 import math
 import pathlib
 import sys
@@ -26,12 +25,12 @@ import numpy as np
 from bayes_layers.config import ComputeSettings, NetworkSettings, TrainingSettings
 from bayes_layers.models.architectures import ARCHITECTURES
 from bayes_layers.processor import resolve_precision
-from bayes_layers.settings import SettingError, Settings, setting
+from bayes_layers.settings import SettingError, Settings, names_in, setting
 from bayes_layers.streams import stream_generator, stream_key
 from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
 from experiments import entry
 from experiments.active_learning.config import DataSettings
-from experiments.records import files
+from experiments.records import files, tables
 
 COLUMNS = (
     "arch", "labels", "acquisition", "pool", "picks", "lost", "largest_gap", "share_of_samples", "threshold",
@@ -54,11 +53,7 @@ class EvidenceSettings(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        unknown = set(self.architectures) - set(ARCHITECTURES)
-        if unknown:
-            raise SettingError(
-                f"--archs={self.archs} is not valid: it takes all, or names of {', '.join(ARCHITECTURES)}"
-            )
+        self.architectures  # noqa: B018
         parts = self.labels.split(",")
         if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
             raise SettingError(f"--labels={self.labels} is not valid: it takes positive numbers, separated by commas")
@@ -66,8 +61,7 @@ class EvidenceSettings(Settings):
     @property
     def architectures(self):
         """The chosen architectures that are sampled at all."""
-        names = ARCHITECTURES if self.archs == "all" else tuple(part.strip() for part in self.archs.split(","))
-        return tuple(name for name in names if name != "CNN")
+        return tuple(name for name in names_in("archs", self.archs, ARCHITECTURES) if name != "CNN")
 
     @property
     def label_counts(self):
@@ -160,9 +154,10 @@ def samples_of(arch, labels, dataset, config):
     from bayes_layers.inference.prediction import as_float
     from bayes_layers.layers.randomness import make_seed
 
-    network = build_network(NetworkSettings(arch=arch), num_classes=dataset.num_classes)
+    settings = NetworkSettings(arch=arch)
+    network = build_network(settings, num_classes=dataset.num_classes)
     network.assign(network.initial_values(make_seed(stream_key(config.seed, "weights", labels))))
-    network.precision = resolve_precision(config.precision, -3.0)
+    network.precision = resolve_precision(config.precision, settings)
     order = stream_generator(config.seed, "evidence", labels).permutation(len(dataset.train_images))
     labelled, pool = order[:labels], np.sort(order[labels:][: config.pool_subset or None])
     ElboTrainer(network, batch_size=config.batch_size, learning_rate=config.learning_rate).fit(
@@ -174,14 +169,6 @@ def samples_of(arch, labels, dataset, config):
     )
     predictive = PosteriorPredictive(network, config.num_samples)
     return predictive.probabilities(dataset.train_images[pool], stream_key(config.seed, "posterior", labels))
-
-
-def _csv(rows):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def summarize(rows):
@@ -228,7 +215,7 @@ def work(config):
             found = judge(acquisition, probabilities, config.query_size, config.orders, generator, replay)
             head = {"arch": arch, "labels": labels, "acquisition": acquisition, "pool": probabilities.shape[1]}
             rows.append({**head, **found})
-        files.write_text(table, _csv(rows))
+        files.write_text(table, tables.csv_text(COLUMNS, rows))
         print(f"[{number}/{len(wanted)}] {arch}, {labels} labels", flush=True)
     print("\n".join([f"{table}:", *summarize(rows)]))
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bayes_layers import processor
+from bayes_layers.config import NetworkSettings
 
 
 @pytest.fixture
@@ -19,15 +20,17 @@ def flags_of(tmp_path, monkeypatch):
 @pytest.mark.parametrize("flag", ["amx_bf16", "avx512_bf16"])
 def test_auto_is_bfloat16_where_the_processor_has_it_and_the_posterior_is_wide(flags_of, flag):
     flags_of("avx2", flag)
-    assert processor.resolve_precision("auto", -3.0) == "bfloat16"
-    assert processor.resolve_precision("auto", -9.0) == "float32"
-    assert processor.resolve_precision("float32", -3.0) == "float32"
+    assert processor.resolve_precision("auto", NetworkSettings(mu_init=-3.0)) == "bfloat16"
+    assert processor.resolve_precision("auto", NetworkSettings(mu_init=-9.0)) == "float32"
+    narrow_nothing = NetworkSettings(arch="CNN", mu_init=-9.0)  # no posterior that could be narrow
+    assert processor.resolve_precision("auto", narrow_nothing) == "bfloat16"
+    assert processor.resolve_precision("float32", NetworkSettings(mu_init=-3.0)) == "float32"
 
 
 def test_auto_is_float32_elsewhere(flags_of):
     flags_of("avx2", "avx512f")
-    assert processor.resolve_precision("auto", -3.0) == "float32"
-    assert processor.resolve_precision("bfloat16", -9.0) == "bfloat16"
+    assert processor.resolve_precision("auto", NetworkSettings(mu_init=-3.0)) == "float32"
+    assert processor.resolve_precision("bfloat16", NetworkSettings(mu_init=-9.0)) == "bfloat16"
 
 
 def test_no_flags_can_be_read(tmp_path):

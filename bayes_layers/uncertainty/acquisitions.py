@@ -10,3 +10,4 @@ MOMENTS_OF_SCORE = {
 }
 
 ACQUISITIONS = ("random", *MOMENTS_OF_SCORE)
+MOMENTS = tuple(dict.fromkeys(need for needs in MOMENTS_OF_SCORE.values() for need in needs))

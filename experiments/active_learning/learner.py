@@ -75,7 +75,7 @@ class ActiveLearner:
         self.scoring = scoring
         self.seed, self.capacity = seed, capacity
         self.network = network or build_network(network_settings, np.shape(images)[1:], num_classes)
-        self.network.precision = resolve_precision(precision, network_settings.mu_init)
+        self.network.precision = resolve_precision(precision, network_settings)
         self.trainer = make_trainer(
             self.network,
             learning_rate=self._training.learning_rate,

@@ -71,7 +71,7 @@ def stored_settings(config, path=None, dataset=None):
     settings["dataset"] = dataset or known.get("dataset", config.dataset)
     settings["test_dropout"] = str(config.dropout_samples).lower()
     decide = {
-        "precision": lambda: resolve_precision("auto", config.mu_init),
+        "precision": lambda: resolve_precision("auto", config),
         "jit_compile": lambda: resolve_jit_compile("auto"),
     }
     for name, decision in decide.items():

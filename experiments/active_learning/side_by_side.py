@@ -144,27 +144,34 @@ def run_side_by_side(configs, dataset, paths, watches):
             errors[place] = error
         finally:
             meeting.leave(place)
+            ended[place].set()
 
+    # Events, not Thread.join: interrupted by an exception, it takes a running thread for one that has ended.
+    ended = [threading.Event() for _ in configs]
     threads = []
     for place, config in enumerate(configs):
         if config is None:
             meeting.leave(place)
+            ended[place].set()
         else:
             threads.append(threading.Thread(target=one, args=(place,), name=f"seed {config.seed}"))
     for thread in threads:
         thread.start()
     try:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.2)
+        _wait(ended)
     except KeyboardInterrupt:
         meeting.is_stopped = True
-        for thread in threads:
-            thread.join()
+        _wait(ended)
         raise
     if errors:
         raise errors[min(errors)]
     return results
+
+
+def _wait(events):
+    for event in events:
+        while not event.wait(0.2):
+            pass
 
 
 def _copy(network, arrays):

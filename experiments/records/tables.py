@@ -51,8 +51,13 @@ def row(name, **values):
 
 def to_text(name, rows):
     """The CSV text of a table."""
+    return csv_text(COLUMNS[name], rows)
+
+
+def csv_text(columns, rows):
+    """The CSV text of rows (dicts) with these columns."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS[name], lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()

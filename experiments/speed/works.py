@@ -22,7 +22,7 @@ class Bench:
     def __init__(self, config, dataset, naive, rates):
         self.config, self.dataset, self.naive, self.rates = config, dataset, naive, rates
         self.pool = enlarged(dataset.train_images, max(config.images, 1024) + LABELS)
-        self.precision = resolve_precision(config.precision, NetworkSettings().mu_init)
+        self.precision = resolve_precision(config.precision, NetworkSettings())
         self.rates_of_naive = {}
         self._fitted = {}
 
@@ -113,13 +113,12 @@ def picks_agreement(bench, arch):
     from bayes_layers.inference.prediction import ERROR
     from bayes_layers.inference.race import Race
     from bayes_layers.uncertainty import scores
-    from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
+    from bayes_layers.uncertainty.acquisitions import MOMENTS, MOMENTS_OF_SCORE
 
     predictive, images = PosteriorPredictive(bench.network(arch), SAMPLES), bench.pool[: bench.config.images]
     if not predictive.network.is_stochastic:
         return []
-    needs = tuple(dict.fromkeys(need for needs in MOMENTS_OF_SCORE.values() for need in needs))
-    moments = predictive.moments(images, KEY, needs)
+    moments = predictive.moments(images, KEY, MOMENTS)
     rows = []
     for acquisition in MOMENTS_OF_SCORE:
         full = np.asarray(scores.score_from_moments(acquisition, moments))
