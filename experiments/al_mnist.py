@@ -6,7 +6,7 @@ in Deep Bayesian Active Learning", section 3; the defaults are its protocol.
 Command: python -m experiments.al_mnist --arch=BNN-2 --mu_init=-5
 
 Expected: the paper reports a test error of 2.69 % at 1,000 labels for BNN-2 with variation ratios at its
-best mu_init (Table 3; mean of 3 runs). Run time: about two hours on
+best mu_init (Table 3; mean of 3 runs). Run time: about 80 minutes on
 two CPU cores (reckoned from docs/benchmarks.md).
 
 The same command resumes an interrupted run, and says so when there is nothing left to do. Results are in
