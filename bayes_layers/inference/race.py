@@ -21,6 +21,7 @@ from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
 
 PILOT_SHARE, PILOT_SAMPLES = 32, 8  # the pilot: one image in 32, 8 samples
 COMPLETED = 128  # images that are completed at a time, at least
+ROUNDING = 1e-6  # relative: scores that float32 cannot tell apart are ties
 
 
 class Race:
@@ -96,7 +97,7 @@ class Race:
             final = self._accumulate(features, seen, self.samples - seen, start)
             self.result[positions[places]] = self._scores(_first(final, size))
             self.is_complete[positions[places]] = True
-        self.threshold = float(np.sort(self.result)[-self.best])
+        self.threshold = float(np.sort(self.result)[-self.best]) * (1.0 - ROUNDING)
         return np.setdiff1d(np.arange(len(positions)), chosen)
 
     def _stage(self, alive, state, start, stop):

@@ -42,6 +42,7 @@ SHARES = (0.5, 0.95)  # of the largest possible stake; the capital is split betw
 LOOKS = (22, 30, 42, 60, 80)  # samples after which the self-normalised rule looks
 SELF_NORMALISED = ("bald", "mean_std")
 BISECTIONS = 14
+ROUNDING = 1e-9
 
 
 def boundaries(name, samples):
@@ -105,8 +106,8 @@ def collect(name, evidence, line, accumulators, probabilities, seen, samples, th
             "squares_of_drift": evidence["squares_of_drift"] + tf.square(gain),
         }
     at_risk = line["high"] - needed
-    is_impossible = at_risk < 0
-    is_bet = (needed > line["low"]) & (at_risk > 1e-9)
+    is_impossible = at_risk < -ROUNDING  # not where the next samples can still make it exactly: a tie
+    is_bet = (needed > line["low"]) & (at_risk > ROUNDING)
     relative = tf.where(is_bet, gain / tf.where(is_bet, at_risk, tf.ones_like(at_risk)), tf.zeros_like(gain))
     growth = tf.stack([tf.math.log1p(tf.maximum(share * relative, -share)) for share in SHARES], axis=1)
     growth = tf.where(is_impossible[:, None], tf.constant(math.inf, tf.float64), growth)

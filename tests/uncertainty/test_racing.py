@@ -133,6 +133,27 @@ def test_images_without_a_chance_leave_early(name):
     assert len(alive) == 0 and cost < (0.35 if name in racing.SELF_NORMALISED else 0.15)
 
 
+@pytest.mark.parametrize("name", ["hard_var_ratios", "var_ratios"])
+def test_an_image_that_can_still_tie_is_not_impossible(name):
+    """All votes for the leader came first: only if the others all go elsewhere is the threshold reached, exactly."""
+    for votes in range(1, 100):
+        threshold = 1.0 - votes / 100
+        first = np.tile(np.eye(10)[3], (votes, 1, 1))
+        accumulators = scores.empty_accumulators(MOMENTS_OF_SCORE[name], 1, 10)
+        key = "votes" if name == "hard_var_ratios" else "sum"
+        accumulators[key] = tf.constant(first.sum(0))
+        line = racing.tangent(name, accumulators, votes, threshold)
+        following = tf.constant(np.eye(10)[None, 5])
+        evidence = racing.collect(
+            name, racing.new_evidence(name, 1), line, accumulators, following, votes, 100, np.float64(threshold)
+        )
+        assert not racing.is_hopeless(name, evidence, votes + 1, 100, 1e-4).numpy()[0]
+        too_many = racing.collect(
+            name, racing.new_evidence(name, 1), line, accumulators, following, votes, 100, np.float64(threshold + 0.01)
+        )
+        assert racing.is_hopeless(name, too_many, votes + 1, 100, 1e-4).numpy()[0]
+
+
 def test_boundaries_end_with_the_samples():
     for name in NAMES:
         for samples in (1, 20, 50, 100, 300):
