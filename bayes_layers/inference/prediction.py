@@ -127,10 +127,11 @@ class PosteriorPredictive:
             raise ValueError("there is no image to predict")
         for number, start in enumerate(range(0, len(indices), self.chunk_size)):
             chunk = indices[start : start + self.chunk_size]
-            yield number, len(chunk), self.features(as_float(images[chunk]))
+            yield number, len(chunk), self.features(images[chunk])
 
     def features(self, images):
-        """The features of float images, filled up with zeros to whole tiles."""
+        """The features of images, filled up with zeros to whole tiles."""
+        images = as_float(images)
         unit = self.chunk_size if self.jit_compile else self.tile_size
         rows = -(-len(images) // unit) * unit
         step = min(rows, FEATURE_TILE)

@@ -29,9 +29,6 @@ class Race:
 
     def __init__(self, predictive, images, key, acquisition, best, error):
         """Prepares a race for the `best` largest scores of `acquisition`."""
-        from bayes_layers.inference.prediction import as_float
-
-        self._as_float = as_float
         self.predictive, self.images, self.key = predictive, images, key
         self.name, self.best, self.error = acquisition, best, error
         self.needs = MOMENTS_OF_SCORE[acquisition]
@@ -142,7 +139,7 @@ class Race:
     def _chunks(self, positions):
         for start in range(0, len(positions), self.predictive.chunk_size):
             chunk = positions[start : start + self.predictive.chunk_size]
-            yield len(chunk), self.predictive.features(self._as_float(self.images[self.indices[chunk]]))
+            yield len(chunk), self.predictive.features(self.images[self.indices[chunk]])
 
     def _accumulate(self, features, start, count, accumulators):
         self.image_samples += len(features[0]) * count

@@ -77,8 +77,7 @@ class Meeting:
         if self._trainer is None:
             self._trainer = ReplicaTrainer(anybody.network, self._places, **anybody.settings)
         filled = [together.get(place, anybody) for place in range(self._places)]
-        before = anybody.network.weight_arrays()
-        networks = [request.network if place in together else _copy(anybody.network, before)
+        networks = [request.network if place in together else _copy(anybody.network)
                     for place, request in enumerate(filled)]  # fmt: skip
 
         def progress(done, total):
@@ -174,9 +173,7 @@ def _wait(events):
             pass
 
 
-def _copy(network, arrays):
+def _copy(network):
     from bayes_layers.models.network import Network
 
-    copy = Network.from_arrays(network.to_arrays())
-    copy.assign_arrays(arrays)
-    return copy
+    return Network.from_arrays(network.to_arrays())
