@@ -106,6 +106,7 @@ def run(config, load_dataset, path, watch, **learner):
                 "versions": facts.versions(),
                 "git_commit": facts.git_commit(),
                 "device": facts.device(),
+                "threads": facts.threads(),
                 "dataset": {
                     "name": dataset.name,
                     "version": dataset.version,

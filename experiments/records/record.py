@@ -180,10 +180,11 @@ def _previous(directory, state):
 
 def check_settings(path, known, settings):
     """Raises RecordError if a record's `config.json` (`known`) states other settings than these."""
+    there = {**BEFORE_IT_EXISTED, **known["settings"]}
     differences = [
-        f"{name}={known['settings'].get(name)} there, {value} here"
+        f"{name}={there.get(name)} there, {value} here"
         for name, value in settings.items()
-        if known["settings"].get(name) != value and name not in CHANGEABLE
+        if there.get(name) != value and name not in CHANGEABLE
     ]
     if differences:
         raise RecordError(
@@ -192,6 +193,7 @@ def check_settings(path, known, settings):
 
 
 CHANGEABLE = ("max_labels", "test_every")
+BEFORE_IT_EXISTED = {"estimator": "flipout", "scoring": "full"}  # what runs did before there was a setting for it
 
 
 def _check_table(file, allowed):
@@ -223,8 +225,8 @@ def acquired_in(file):
 
 def _differences(known, facts):
     changes = []
-    for part in ("versions", "git_commit", "device"):
+    for part in ("versions", "git_commit", "device", "threads"):
         before, now = known.get(part), facts.get(part)
-        if before != now:
+        if before != now and (part in known or part != "threads"):  # records of the first versions do not state it
             changes.append(f"{part}: {before} -> {now}")
     return changes
