@@ -57,6 +57,7 @@ class MeanFieldLayer(OwnSeeds, Products):
         mu_init=-3.0,
         sigma_init=0.1,
         loc_init="tfp",
+        variance="softplus",
         variational_bias=False,
         prior="normal",
         prior_scale=1.0,
@@ -73,6 +74,8 @@ class MeanFieldLayer(OwnSeeds, Products):
           mu_init: mean of the initial rho; the posterior standard deviation is softplus(rho).
           sigma_init: standard deviation of the initial rho.
           loc_init: initial posterior means, "tfp": N(0, 0.1^2), or "glorot".
+          variance: "softplus" or "alpha", how the posterior's variance is parameterised
+            (`bayes_layers.layers.posteriors`).
           variational_bias: give the bias a Normal posterior and the prior too, instead of a
             point estimate without KL.
           prior: "normal", "laplace", "cauchy", "flat", any scalar TFP distribution on the whole real line, a function
@@ -92,6 +95,7 @@ class MeanFieldLayer(OwnSeeds, Products):
             "mu_init": mu_init,
             "sigma_init": sigma_init,
             "loc_init": loc_init,
+            "variance": variance,
             "variational_bias": variational_bias,
         }
         self._custom = sorted(name for name in kwargs if name.endswith("_fn"))
@@ -101,7 +105,7 @@ class MeanFieldLayer(OwnSeeds, Products):
             if prior != "normal" or hyperprior != "fixed":
                 raise ValueError("a layer takes a prior or a kernel_prior_fn, not both")
             self.prior = None
-        posterior = (mu_init, sigma_init, loc_init)
+        posterior = (mu_init, sigma_init, loc_init, variance)
         ours = {
             "kernel_posterior_fn": posteriors.mean_field_normal(*posterior),
             "kernel_prior_fn": self.prior and self.prior.prior_fn,
@@ -261,21 +265,18 @@ class MeanFieldLayer(OwnSeeds, Products):
             raise ValueError(
                 f"{self.name} was built with its own {', '.join(self._custom)}; its weights cannot be drawn anew"
             )
-        rho = posteriors.initializers.Normal(self._settings["mu_init"], self._settings["sigma_init"])
-        loc = posteriors.loc_initializer(self._settings["loc_init"])
-        zeros = posteriors.initializers.Zeros()
+        posterior = [self._settings[name] for name in ("mu_init", "sigma_init", "loc_init", "variance")]
+        loc, spread = posteriors.posterior_initializers(*posterior)
+        point = posteriors.point_initializer(self._settings["loc_init"])
         values = []
         for number, weight in enumerate(self.trainable_weights):
             is_point_bias = "bias" in weight.name and not self._settings["variational_bias"]
             kind = weight.name.split(":")[0].split("/")[-1]
+            is_spread = any(name in weight.name for name in posteriors.SPREADS.values())
             if kind in priors.SCALE_WEIGHTS:
                 initializer = priors.scale_initializers(self.prior.scale)[kind]
-            elif "untransformed_scale" in weight.name:
-                initializer = rho
-            elif is_point_bias and self._settings["loc_init"] == "glorot":
-                initializer = zeros
             else:
-                initializer = loc
+                initializer = spread if is_spread else point if is_point_bias else loc
             values.append(initializer.values(weight.shape, randomness.fold_in(seed, number)))
         return values
 

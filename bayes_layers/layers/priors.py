@@ -56,7 +56,7 @@ class Prior:
     scale = 1.0
 
     def prior_fn(self, dtype, shape, name, trainable, add_variable_fn):
-        """The prior of one tensor of weights as a `kernel_prior_fn` of tfp.layers; None if it is no fixed distribution."""
+        """The prior of one tensor of weights, as a `kernel_prior_fn` of tfp.layers; None if it is not fixed."""
         del name, trainable, add_variable_fn
         distribution = self.distribution(shape, dtype)
         return None if distribution is None else tfd.Independent(distribution, reinterpreted_batch_ndims=len(shape))
@@ -378,8 +378,8 @@ def _check_support(distribution):
     both_sides = tf.reshape(tf.constant([-30.0, 30.0]), [2, *[1] * distribution.batch_shape.rank])
     if not is_scalar or not np.all(np.isfinite(distribution.log_prob(both_sides))):
         raise ValueError(
-            f"{distribution.name} is not a prior for weights: it takes distributions of single numbers (batches of them, "
-            "perhaps) whose support is the whole real line"
+            f"{distribution.name} is not a prior for weights: it takes distributions of single numbers (or batches of "
+            "them) whose support is the whole real line"
         )
 
 
