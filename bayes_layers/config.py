@@ -5,10 +5,14 @@ Defaults are the protocol of Zeng, Lesnikowski & Alvarez 2018. Light: neither ab
 
 import dataclasses
 
+from bayes_layers.layers.prior_names import HYPERPRIORS, PRIORS
 from bayes_layers.models.architectures import ARCHITECTURES
-from bayes_layers.settings import Settings, setting
+from bayes_layers.settings import SettingError, Settings, setting
 
 AUTO_BOOL = ("auto", "true", "false")
+
+
+PRIOR_SETTINGS = ("prior", "prior_scale", "hyperprior", "hyperprior_scale", "variational_bias", "kl_samples")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +39,38 @@ class NetworkSettings(Settings):
         "(convolutions: always flipout).",
         choices=("flipout", "local_reparameterization"),
     )
+    prior: str = setting(
+        "normal",
+        "Prior of the weights of the Bayesian layers; flat is improper (its KL is minus the entropy).",
+        choices=PRIORS,
+    )
+    prior_scale: float = setting(
+        1.0, "The prior's scale; under a hyperprior, where the learned scale starts.", above=0, maximum=1e6
+    )
+    hyperprior: str = setting(
+        "fixed",
+        "Prior of the prior's scale, one per layer, which is then learned with the weights; fixed: it is not learned.",
+        choices=HYPERPRIORS,
+    )
+    hyperprior_scale: float = setting(
+        1.0, "The hyperprior's own scale (of the inverse-Gamma: with concentration 1).", above=0, maximum=1e6
+    )
+    variational_bias: bool = setting(
+        False, "Give the biases of the Bayesian layers posterior and prior too, instead of point estimates."
+    )
+    kl_samples: int = setting(
+        4, "Draws per weight and step for a KL without a closed form (the cauchy prior's).", minimum=1, maximum=10_000
+    )
     test_dropout: str = setting(
         "auto", "Does dropout sample at prediction? auto: in MC-Dropout only.", choices=AUTO_BOOL
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.prior == "flat" and self.hyperprior != "fixed":
+            raise SettingError(
+                f"--hyperprior={self.hyperprior} is not valid: a flat prior has no scale, so that it takes fixed"
+            )
 
     @property
     def dropout_samples(self):

@@ -89,7 +89,7 @@ class MeanFieldLayer(OwnSeeds, Products):
           **kwargs: other arguments of the tfp layer; `kernel_posterior_fn` and the like override ours.
 
         Raises:
-          ValueError: for a prior that is none, or a `prior` besides a `kernel_prior_fn`.
+          ValueError: for a prior that is none, or one besides a `kernel_prior_fn` or `kernel_divergence_fn`.
         """
         self._settings = {
             "mu_init": mu_init,
@@ -105,6 +105,10 @@ class MeanFieldLayer(OwnSeeds, Products):
             if prior != "normal" or hyperprior != "fixed":
                 raise ValueError("a layer takes a prior or a kernel_prior_fn, not both")
             self.prior = None
+        elif "kernel_divergence_fn" in kwargs and not self.prior.has_tfp_kl:
+            raise ValueError(
+                f"{self.prior} brings its own divergence: a layer cannot take a kernel_divergence_fn besides"
+            )
         posterior = (mu_init, sigma_init, loc_init, variance)
         ours = {
             "kernel_posterior_fn": posteriors.mean_field_normal(*posterior),

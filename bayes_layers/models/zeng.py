@@ -4,7 +4,7 @@ import dataclasses
 
 import tf_keras
 
-from bayes_layers.config import NetworkSettings
+from bayes_layers.config import PRIOR_SETTINGS, NetworkSettings
 from bayes_layers.layers import deterministic, dropout, flipout, local_reparameterization
 from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from bayes_layers.models.network import Network
@@ -33,6 +33,7 @@ def build_network(settings, input_shape=(28, 28, 1), num_classes=10):
     bayesian = BAYESIAN_LAYERS[settings.arch]
     bayesian_dense = DENSE_ESTIMATORS[settings.estimator]
     posterior = {"mu_init": settings.mu_init, "sigma_init": settings.sigma_init, "loc_init": settings.loc_init}
+    posterior |= {name: getattr(settings, name) for name in PRIOR_SETTINGS}
 
     def convolution(name):
         if name in bayesian:

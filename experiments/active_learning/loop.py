@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from bayes_layers.config import PRIOR_SETTINGS
 from bayes_layers.processor import resolve_jit_compile, resolve_precision
 from bayes_layers.settings import SettingError
 from bayes_layers.uncertainty.calibration import evaluate
@@ -151,6 +152,7 @@ class _Cycles:
             "sigma_init",
             "loc_init",
             "estimator",
+            *PRIOR_SETTINGS,
             "test_dropout",
             "epochs",
             "batch_size",

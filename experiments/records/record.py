@@ -5,12 +5,14 @@ tables and acquired images that are rewritten from it, and last the removal of o
 killed between any two of these steps leaves a directory that `Record` opens without loss.
 """
 
+import dataclasses
 import io
 import json
 import pathlib
 
 import numpy as np
 
+from bayes_layers.config import PRIOR_SETTINGS, NetworkSettings
 from experiments.errors import RecordError
 from experiments.records import checkpoint, files, tables
 from experiments.records.checkpoint import damaged
@@ -159,12 +161,18 @@ def read_config(path):
     file = pathlib.Path(path) / "config.json"
     try:
         known = json.loads(file.read_text())
-        known["settings"].items()
+        known["settings"] = {**dict(known["settings"].items()), **_added_later(known["settings"])}
         return known
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(file, f"not a configuration: {error!r}") from error
+
+
+def _added_later(settings):
+    """Settings that a record does not state because it is older than they are: it has their defaults."""
+    fields = {field.name: field for field in dataclasses.fields(NetworkSettings)}
+    return {name: fields[name].default for name in PRIOR_SETTINGS if name not in settings}
 
 
 def acquired_order(state):
