@@ -12,13 +12,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "bayes_layers.layers": [
             "Convolution2DFlipout",
+            "Convolution2DLocalReparameterization",
             "DenseFlipout",
             "DenseLocalReparameterization",
             "DeterministicConvolution2D",
             "DeterministicDense",
             "MonteCarloDropout",
         ],
-        "bayes_layers.models": ["Network", "build_network", "load_network"],
+        "bayes_layers.models": ["Network", "build_network", "load_network", "posterior_as_prior"],
         "bayes_layers.inference": ["ElboTrainer", "PosteriorPredictive"],
     },
 )

@@ -1,4 +1,4 @@
-"""Pure functions of predicted probabilities `[S, B, C]`: acquisition scores and calibration."""
+"""Pure functions of predicted probabilities `[S, B, C]`: scores, decompositions, calibration."""
 
 from bayes_layers._lazy import lazy_exports
 
@@ -7,5 +7,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "bayes_layers.uncertainty.scores": ["acquisition_score", "moments_of"],
         "bayes_layers.uncertainty.calibration": ["evaluate"],
+        "bayes_layers.uncertainty.decomposition": [
+            "averages_by_class",
+            "covariances",
+            "uncertainties",
+            "uncertainties_of",
+        ],
+        "bayes_layers.uncertainty.detection": ["auroc"],
     },
 )

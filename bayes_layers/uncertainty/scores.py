@@ -18,6 +18,8 @@ import tensorflow as tf
 
 from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
 
+_SQUARE = {"covariance", "expected_covariance"}  # moments of size C x C per image
+
 
 def acquisition_score(name, probabilities):
     """The acquisition score of each image.
@@ -47,7 +49,9 @@ def moments_of(probabilities, needs=("mean", "expected_entropy", "votes", "varia
     Returns:
       dict with `samples` (S, a scalar) and, of those asked for, float64 tensors `mean` `[B, C]`,
       `expected_entropy` `[B]`, `votes` `[B, C]` (how many samples have their maximum there, the first
-      class at ties) and `variance` `[B, C]` (over samples, divided by S).
+      class at ties), `variance` `[B, C]` and `covariance` `[B, C, C]` (over samples, divided by S), and
+      `expected_variance` `[B, C]` and `expected_covariance` `[B, C, C]`: the means of p_t (1 - p_t) and of
+      diag(p_t) - p_t p_t^T. Variances over equal samples are exactly 0.
     """
     p = tf.cast(tf.convert_to_tensor(probabilities), tf.float64)
     if p.shape.rank != 3:
@@ -56,7 +60,10 @@ def moments_of(probabilities, needs=("mean", "expected_entropy", "votes", "varia
         "mean": lambda: tf.reduce_mean(p, axis=0),
         "expected_entropy": lambda: tf.reduce_mean(entropy(p), axis=0),
         "votes": lambda: tf.reduce_sum(_one_hot_maximum(p), axis=0),
-        "variance": lambda: tf.math.reduce_variance(p, axis=0),
+        "variance": lambda: tf.math.reduce_variance(p - p[:1], axis=0),
+        "covariance": lambda: _mean_product(p - p[:1] - tf.reduce_mean(p - p[:1], axis=0)),
+        "expected_variance": lambda: tf.reduce_mean(p * (1.0 - p), axis=0),
+        "expected_covariance": lambda: tf.linalg.diag(tf.reduce_mean(p, axis=0)) - _mean_product(p),
     }
     return {"samples": tf.cast(tf.shape(p)[0], tf.float64), **{name: compute[name]() for name in needs}}
 
@@ -64,11 +71,15 @@ def moments_of(probabilities, needs=("mean", "expected_entropy", "votes", "varia
 def empty_accumulators(needs, num_images, num_classes):
     """Accumulators of the moments in `needs` before the first sample; see `accumulate`."""
     table = tf.zeros([num_images, num_classes], tf.float64)
+    square = tf.zeros([num_images, num_classes, num_classes], tf.float64) if _SQUARE & set(needs) else None
     shapes = {
         "mean": {"sum": table},
         "expected_entropy": {"entropy": table[:, 0]},
         "votes": {"votes": table},
         "variance": {"running_mean": table, "squares": table},
+        "covariance": {"running_mean": table, "products": square},
+        "expected_variance": {"variances": table},
+        "expected_covariance": {"covariances": square},
     }
     return {key: value for name in needs for key, value in shapes[name].items()}
 
@@ -76,7 +87,7 @@ def empty_accumulators(needs, num_images, num_classes):
 def accumulate(accumulators, probabilities, t):
     """Adds sample number `t` (from 0), `[B, C]`, to the accumulators; a pure function.
 
-    The variance is Welford's (1962): the difference of E[p^2] and E[p]^2 would cancel where the
+    Variance and covariance are Welford's (1962): the difference of E[p^2] and E[p]^2 would cancel where the
     posterior is narrow.
     """
     p = tf.cast(probabilities, tf.float64)
@@ -87,10 +98,18 @@ def accumulate(accumulators, probabilities, t):
         new["entropy"] = accumulators["entropy"] + entropy(p)
     if "votes" in accumulators:
         new["votes"] = accumulators["votes"] + _one_hot_maximum(probabilities)
-    if "squares" in accumulators:
+    if "running_mean" in accumulators:
         before = p - accumulators["running_mean"]
         new["running_mean"] = accumulators["running_mean"] + before / tf.cast(t + 1, tf.float64)
+    if "squares" in accumulators:
         new["squares"] = accumulators["squares"] + before * (p - new["running_mean"])
+    if "products" in accumulators:  # in a form that is symmetric in spite of rounding
+        share = tf.cast(t, tf.float64) / tf.cast(t + 1, tf.float64)
+        new["products"] = accumulators["products"] + share * _outer(before, before)
+    if "variances" in accumulators:
+        new["variances"] = accumulators["variances"] + p * (1.0 - p)
+    if "covariances" in accumulators:
+        new["covariances"] = accumulators["covariances"] + tf.linalg.diag(p) - _outer(p, p)
     return new
 
 
@@ -104,9 +123,13 @@ def finish(accumulators, samples):
         moments["expected_entropy"] = accumulators["entropy"] / samples
     if "votes" in accumulators:
         moments["votes"] = accumulators["votes"]
-    if "squares" in accumulators:
-        moments["variance"] = accumulators["squares"] / samples
-    return moments
+    sums = {
+        "variance": "squares",
+        "covariance": "products",
+        "expected_variance": "variances",
+        "expected_covariance": "covariances",
+    }
+    return {**moments, **{name: accumulators[key] / samples for name, key in sums.items() if key in accumulators}}
 
 
 def score_from_moments(name, moments):
@@ -117,6 +140,15 @@ def score_from_moments(name, moments):
 def entropy(p):
     """Shannon entropy over the last axis, in nats; 0 log 0 = 0."""
     return -tf.reduce_sum(tf.math.xlogy(p, p), axis=-1)
+
+
+def _outer(a, b):
+    return a[..., :, None] * b[..., None, :]
+
+
+def _mean_product(x):
+    """The mean over samples of x x^T: `[S, B, C]` to `[B, C, C]`."""
+    return tf.einsum("sbi,sbj->bij", x, x) / tf.cast(tf.shape(x)[0], x.dtype)
 
 
 def _one_hot_maximum(p):

@@ -27,7 +27,7 @@ def describe(config, dataset_name):
     for group in GROUPS:
         for field in dataclasses.fields(group):
             value = resolved.get(field.name, getattr(config, field.name))
-            lines.append(f"  {field.name:<16}{text_of(value)}")
+            lines.append(f"  {field.name:<18}{text_of(value)}")
     lines += ["record", f"  {path} ({_progress(config, path)})", "work", *_work(config, dataset_name)]
     return "\n".join(lines)
 
@@ -42,7 +42,7 @@ def _progress(config, path):
 
 def _work(config, dataset_name):
     from bayes_layers.inference.prediction import DRAW_BYTES, PosteriorPredictive
-    from bayes_layers.models.zeng import build_network
+    from bayes_layers.models.registry import build_network
 
     train_size, test_size, classes = datasets.SIZES[dataset_name]
     network = build_network(config, (28, 28, 1), classes)
