@@ -16,8 +16,8 @@ def draw(run):
     import matplotlib
 
     matplotlib.use("Agg")
-    _save(_learning_curve(run), run.path / "learning_curve.png")
-    _save(_acquired(run), run.path / "acquired.png")
+    save(_learning_curve(run), run.path / "learning_curve.png")
+    save(_acquired(run), run.path / "acquired.png")
 
 
 def _title(run):
@@ -80,7 +80,8 @@ def _acquired(run, columns=20, most=400):
     return figure
 
 
-def _save(figure, path):
+def save(figure, path):
+    """Writes a Matplotlib figure as a PNG, all of it or nothing, and closes it."""
     from matplotlib import pyplot as plt
 
     buffer = io.BytesIO()
