@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "bayes_layers.layers": [
             "Convolution2DFlipout",
+            "Convolution2DLocalReparameterization",
             "DenseFlipout",
             "DenseLocalReparameterization",
             "DeterministicConvolution2D",

@@ -6,7 +6,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "bayes_layers.layers.flipout": ["Convolution2DFlipout", "DenseFlipout"],
-        "bayes_layers.layers.local_reparameterization": ["DenseLocalReparameterization"],
+        "bayes_layers.layers.local_reparameterization": [
+            "Convolution2DLocalReparameterization",
+            "DenseLocalReparameterization",
+        ],
         "bayes_layers.layers.deterministic": ["DeterministicConvolution2D", "DeterministicDense"],
         "bayes_layers.layers.dropout": ["MonteCarloDropout"],
         "bayes_layers.layers.posteriors": ["mean_field_normal"],

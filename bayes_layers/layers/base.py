@@ -53,7 +53,15 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
     """
 
     def __init__(
-        self, *args, mu_init=-3.0, sigma_init=0.1, loc_init="tfp", variational_bias=False, seed=None, **kwargs
+        self,
+        *args,
+        mu_init=-3.0,
+        sigma_init=0.1,
+        loc_init="tfp",
+        variance="softplus",
+        variational_bias=False,
+        seed=None,
+        **kwargs,
     ):
         """Builds the layer.
 
@@ -62,6 +70,8 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
           mu_init: mean of the initial rho; the posterior standard deviation is softplus(rho).
           sigma_init: standard deviation of the initial rho.
           loc_init: initial posterior means, "tfp": N(0, 0.1^2), or "glorot".
+          variance: "softplus" or "alpha", how the posterior's variance is parameterised
+            (`bayes_layers.layers.posteriors`).
           variational_bias: give the bias a Normal posterior and a N(0, 1) prior too, instead of a
             point estimate without KL.
           seed: int, the seed of calls that are given none; None takes one from Python's `random`.
@@ -71,10 +81,11 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
             "mu_init": mu_init,
             "sigma_init": sigma_init,
             "loc_init": loc_init,
+            "variance": variance,
             "variational_bias": variational_bias,
         }
         self._custom = sorted(name for name in kwargs if name.endswith("_fn"))
-        posterior = (mu_init, sigma_init, loc_init)
+        posterior = (mu_init, sigma_init, loc_init, variance)
         ours = {
             "kernel_posterior_fn": posteriors.mean_field_normal(*posterior),
             "kernel_prior_fn": posteriors.standard_normal_prior,
@@ -208,18 +219,14 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
             raise ValueError(
                 f"{self.name} was built with its own {', '.join(self._custom)}; its weights cannot be drawn anew"
             )
-        rho = posteriors.initializers.Normal(self._settings["mu_init"], self._settings["sigma_init"])
-        loc = posteriors.loc_initializer(self._settings["loc_init"])
-        zeros = posteriors.initializers.Zeros()
+        posterior = [self._settings[name] for name in ("mu_init", "sigma_init", "loc_init", "variance")]
+        loc, spread = posteriors.posterior_initializers(*posterior)
+        point = posteriors.point_initializer(self._settings["loc_init"])
         values = []
         for number, weight in enumerate(self.trainable_weights):
             is_point_bias = "bias" in weight.name and not self._settings["variational_bias"]
-            if "untransformed_scale" in weight.name:
-                initializer = rho
-            elif is_point_bias and self._settings["loc_init"] == "glorot":
-                initializer = zeros
-            else:
-                initializer = loc
+            is_spread = any(name in weight.name for name in posteriors.SPREADS.values())
+            initializer = spread if is_spread else point if is_point_bias else loc
             values.append(initializer.values(weight.shape, randomness.fold_in(seed, number)))
         return values
 

@@ -14,7 +14,7 @@ import tensorflow_probability as tfp
 
 from bayes_layers.layers import randomness
 from bayes_layers.layers.base import SIGN_IN, SIGN_OUT, MeanFieldLayer
-from bayes_layers.layers.products import ConvolutionProduct, DenseProduct
+from bayes_layers.layers.forms import Convolution2DForm, DenseForm
 
 
 class _Flipout(MeanFieldLayer):
@@ -32,25 +32,13 @@ def _signs_like(x, seed):
     return randomness.signs([tf.shape(x)[0], *[1] * (x.shape.rank - 2), x.shape[-1]], seed)
 
 
-class DenseFlipout(_Flipout, DenseProduct, tfp.layers.DenseFlipout):
+class DenseFlipout(DenseForm, _Flipout, tfp.layers.DenseFlipout):
     """A dense layer `[B, I] -> [B, units]` with Flipout; see `MeanFieldLayer` for its arguments."""
 
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
 
-
-class Convolution2DFlipout(_Flipout, ConvolutionProduct, tfp.layers.Convolution2DFlipout):
+class Convolution2DFlipout(Convolution2DForm, _Flipout, tfp.layers.Convolution2DFlipout):
     """A convolution `[B, H, W, C] -> [B, H', W', filters]` with Flipout; see `MeanFieldLayer`.
 
     Signs are drawn per example and channel, as in the paper: within one example all positions see
     the same weights. Inputs are channels-last.
     """
-
-    def build(self, input_shape):
-        if self.data_format != "channels_last":
-            raise ValueError(f"{self.name} takes data_format='channels_last', got {self.data_format!r}")
-        super().build(input_shape)
-
-    def get_config(self):
-        own = ("filters", "kernel_size", "strides", "padding", "dilation_rate")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -5,6 +5,7 @@ start identical. Here every weight has an initialiser of its own, and a network 
 fresh initial values from a seed at any time, which is what an active-learning cycle does.
 """
 
+import math
 import random
 
 import tensorflow as tf
@@ -26,6 +27,10 @@ class StatelessInitializer(tf_keras.initializers.Initializer):
         """The initial values, float32 of `shape`, for the int64 `[2]` tensor `seed`."""
         raise NotImplementedError
 
+    def mean_square(self, shape):
+        """The expected square of an initial value of a weight of `shape`, a float."""
+        raise NotImplementedError
+
 
 class Normal(StatelessInitializer):
     """N(mean, stddev^2)."""
@@ -36,6 +41,10 @@ class Normal(StatelessInitializer):
     def values(self, shape, seed):
         return self.mean + self.stddev * randomness.normal(shape, seed)
 
+    def mean_square(self, shape):
+        del shape
+        return self.mean**2 + self.stddev**2
+
     def get_config(self):
         return {"mean": self.mean, "stddev": self.stddev}
 
@@ -44,14 +53,19 @@ class GlorotUniform(StatelessInitializer):
     """U(-l, l) with l = sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, eq. 16)."""
 
     def values(self, shape, seed):
+        return (2.0 * randomness.uniform(shape, seed) - 1.0) * self._limit(shape)
+
+    def mean_square(self, shape):
+        return self._limit(shape) ** 2 / 3.0
+
+    def _limit(self, shape):
         shape = [int(size) for size in shape]
         receptive_field = 1
         for size in shape[:-2]:
             receptive_field *= size
         fan_in = receptive_field * (shape[-2] if len(shape) > 1 else shape[0])
         fan_out = receptive_field * shape[-1]
-        limit = (6.0 / (fan_in + fan_out)) ** 0.5
-        return (2.0 * randomness.uniform(shape, seed) - 1.0) * limit
+        return (6.0 / (fan_in + fan_out)) ** 0.5
 
 
 class Zeros(StatelessInitializer):
@@ -60,3 +74,29 @@ class Zeros(StatelessInitializer):
     def values(self, shape, seed):
         del seed
         return tf.zeros(shape)
+
+
+class AwayFromZero(StatelessInitializer):
+    """Another initialiser's values, where those nearer to 0 than a tenth of their root mean square are put there."""
+
+    def __init__(self, initializer):
+        self.initializer = initializer
+
+    def values(self, shape, seed):
+        values = self.initializer.values(shape, seed)
+        nearest = 0.1 * self.mean_square(shape) ** 0.5
+        return tf.where(values < 0, -1.0, 1.0) * tf.maximum(tf.abs(values), nearest)
+
+    def mean_square(self, shape):
+        return self.initializer.mean_square(shape)
+
+
+class LogAlpha(StatelessInitializer):
+    """log alpha = log(softplus(rho)^2 / E[mu^2]), so that alpha mu^2 is softplus(rho)^2 on an average over a layer."""
+
+    def __init__(self, rho, loc):
+        self.rho, self.loc = rho, loc
+
+    def values(self, shape, seed):
+        sigma = tf.nn.softplus(self.rho.values(shape, seed))
+        return 2.0 * tf.math.log(sigma) - math.log(self.loc.mean_square(shape))

@@ -1,5 +1,7 @@
 """Approximate posteriors q(w) over the weights of a layer."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -7,6 +9,8 @@ import tensorflow_probability as tfp
 from bayes_layers.layers import initializers
 
 tfd = tfp.distributions
+
+SPREADS = {"softplus": "untransformed_scale", "alpha": "log_alpha"}  # what is learned beside the means
 
 
 def loc_initializer(loc_init):
@@ -28,47 +32,75 @@ def loc_initializer(loc_init):
     raise ValueError(f"loc_init={loc_init!r} is not valid: it takes tfp or glorot")
 
 
-def mean_field_normal(mu_init=-3.0, sigma_init=0.1, loc_init="tfp"):
-    """A factorised Normal posterior N(mu, softplus(rho)^2) as a `kernel_posterior_fn` of tfp.layers.
+def posterior_initializers(mu_init, sigma_init, loc_init, variance="softplus"):
+    """Fresh initialisers of a mean-field posterior.
 
-    Zeng et al. 2018, section 3 and 4.1: rho ~ N(mu_init, sigma_init^2), called "initial variance"
-    there; in TFP, and here, softplus(rho) is the posterior's standard deviation.
+    Returns:
+      `(loc, spread)`, two `StatelessInitializer`s: of the means, and of rho or log alpha.
+
+    Raises:
+      ValueError: for another name.
+    """
+    loc, rho = loc_initializer(loc_init), initializers.Normal(mu_init, sigma_init)
+    if variance == "softplus":
+        return loc, rho
+    if variance == "alpha":
+        return initializers.AwayFromZero(loc), initializers.LogAlpha(rho, loc)
+    raise ValueError(f"variance={variance!r} is not valid: it takes {' or '.join(SPREADS)}")
+
+
+def mean_field_normal(mu_init=-3.0, sigma_init=0.1, loc_init="tfp", variance="softplus"):
+    """A factorised Normal posterior N(mu, sigma^2) as a `kernel_posterior_fn` of tfp.layers.
+
+    variance="softplus": sigma = softplus(rho) with rho ~ N(mu_init, sigma_init^2) (Zeng et al. 2018, sections 3 and
+    4.1, called "initial variance" there; in TFP, and here, softplus(rho) is the posterior's standard deviation).
+
+    variance="alpha": sigma^2 = alpha mu^2 with one learned log alpha per weight (Shridhar 2019, section 4.1.1, eq. 7,
+    after Kingma et al. 2015). The gradient passes through mu as well, and a weight of mean 0 has no variance. So means
+    start away from zero (`initializers.AwayFromZero`), and log alpha starts where the layer's mean variance is
+    softplus(rho)^2 (`initializers.LogAlpha`): mu_init says the same of both forms.
 
     Args:
       mu_init: mean of the initial rho.
       sigma_init: standard deviation of the initial rho.
       loc_init: initialisation of the means, "tfp" or "glorot".
+      variance: "softplus" or "alpha".
 
     Returns:
       A function `(dtype, shape, name, trainable, add_variable_fn) -> tfd.Independent(tfd.Normal)`
       whose initialisers are its own.
+
+    Raises:
+      ValueError: for another name.
     """
+    posterior_initializers(mu_init, sigma_init, loc_init, variance)
 
     def posterior_fn(dtype, shape, name, trainable, add_variable_fn):
-        loc = add_variable_fn(
-            name=name + "_loc", shape=shape, initializer=loc_initializer(loc_init), dtype=dtype, trainable=trainable
-        )
-        rho = add_variable_fn(
-            name=name + "_untransformed_scale",
-            shape=shape,
-            initializer=initializers.Normal(mu_init, sigma_init),
-            dtype=dtype,
-            trainable=trainable,
-        )
+        add = functools.partial(add_variable_fn, shape=shape, dtype=dtype, trainable=trainable)
+        loc_values, spread_values = posterior_initializers(mu_init, sigma_init, loc_init, variance)
+        loc = add(name=name + "_loc", initializer=loc_values)
+        spread = add(name=f"{name}_{SPREADS[variance]}", initializer=spread_values)
         tiny = np.finfo(dtype.as_numpy_dtype).tiny
-        scale = tfp.util.DeferredTensor(rho, lambda x: tiny + tf.nn.softplus(x))
+        if variance == "softplus":
+            scale = tfp.util.DeferredTensor(spread, lambda rho: tiny + tf.nn.softplus(rho))
+        else:
+            scale = tfp.util.DeferredTensor(spread, lambda log_alpha: tiny + tf.exp(0.5 * log_alpha) * tf.abs(loc))
         return tfd.Independent(tfd.Normal(loc=loc, scale=scale), reinterpreted_batch_ndims=len(shape))
 
     return posterior_fn
+
+
+def point_initializer(loc_init="tfp"):
+    """A fresh initialiser of point estimates: zeros with glorot, as in deterministic layers."""
+    return initializers.Zeros() if loc_init == "glorot" else loc_initializer(loc_init)
 
 
 def point_estimate(loc_init="tfp"):
     """A point estimate (tfp.layers' default for biases) as a `bias_posterior_fn`; it has no KL."""
 
     def posterior_fn(dtype, shape, name, trainable, add_variable_fn):
-        initializer = initializers.Zeros() if loc_init == "glorot" else loc_initializer(loc_init)
         loc = add_variable_fn(
-            name=name + "_loc", shape=shape, initializer=initializer, dtype=dtype, trainable=trainable
+            name=name + "_loc", shape=shape, initializer=point_initializer(loc_init), dtype=dtype, trainable=trainable
         )
         return tfd.Independent(tfd.Deterministic(loc=loc), reinterpreted_batch_ndims=len(shape))
 
