@@ -140,7 +140,7 @@ def sparsity(network):
 
 
 def l1_norm(network):
-    """sum |w| over the kernels that can be pruned, |mu| where they have a posterior: a scalar tensor.
+    """Sum |w| over the kernels that can be pruned, |mu| where they have a posterior: a scalar tensor.
 
     Its gradient is 0 at 0 and for pruned weights (Shridhar 2019, section 2.5).
     """

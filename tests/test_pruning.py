@@ -70,7 +70,7 @@ def test_pruned_weights_stay_zero_through_training_saving_and_loading(pruned):
                 if weight.shape == layer.kernel_shape:
                     pruned = ~masks[layer.name]
                     np.testing.assert_array_equal(weight.numpy()[pruned], before[name][pruned])
-                    assert np.all(weight.numpy()[~pruned] != before[name][~pruned])
+                    assert np.mean(weight.numpy()[~pruned] != before[name][~pruned]) > 0.5  # relus may be dead
 
 
 def test_a_loaded_network_predicts_the_same(pruned):
@@ -87,7 +87,7 @@ def test_the_outputs_are_those_of_a_network_with_zeros():
         layer.kernel.assign(layer.kernel * masks[layer.name])
     np.testing.assert_array_equal(network(IMAGES), zeros(IMAGES))
     network.precision = "bfloat16"
-    assert np.abs(network(IMAGES) - zeros(IMAGES)).numpy().max() < 0.05
+    assert np.abs(np.subtract(network(IMAGES), zeros(IMAGES))).max() < 0.05
 
 
 def test_the_kl_is_that_of_the_kept_weights():
@@ -130,7 +130,7 @@ def test_sparsity_is_counted_per_layer():
     network = network_of("BNN-1")
     rows = {row["layer"]: row for row in pruning.sparsity(network)}
     assert rows["all"]["sparsity"] == 0 and rows["Dense2"]["parameters"] == 2 * 128 * 4 + 4
-    assert rows["all"]["parameters"] == network.count_params() - 1  # but for the counter of own seeds
+    assert rows["all"]["parameters"] == sum(w.shape.num_elements() for w in network.trainable_weights)
     masks = half(network)
     rows = {row["layer"]: row for row in pruning.sparsity(network)}
     assert list(rows) == ["Conv1", "Conv2", "Dense1", "Dense2", "all"]

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 class MaskedKernel:
-    """Mixin: a layer whose kernel may have pruned weights: exactly 0, with no variance, in every draw and every gradient.
+    """Mixin: a layer whose kernel may have pruned weights: exactly 0, with no variance, in every draw.
 
     The layer's variables keep what they held when a weight was pruned; whatever is computed from them goes through the
     mask. A pruned weight has no posterior, so it has no part in the KL either.
