@@ -5,7 +5,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from bayes_layers.inference.elbo import negative_elbo
+from bayes_layers.inference.elbo import mean_nll, negative_elbo
 from bayes_layers.layers.randomness import make_seed
 from bayes_layers.streams import stream_generator, stream_key
 
@@ -50,7 +50,17 @@ class ElboTrainer:
     tensors, so a training set that grows causes no new trace. Adam starts anew in every `fit`.
     """
 
-    def __init__(self, network, *, learning_rate=0.001, weight_decay=0.0, batch_size=64, jit_compile=False):
+    def __init__(
+        self,
+        network,
+        *,
+        learning_rate=0.001,
+        weight_decay=0.0,
+        batch_size=64,
+        jit_compile=False,
+        nll=mean_nll,
+        penalty=None,
+    ):
         """Prepares training.
 
         Args:
@@ -59,8 +69,12 @@ class ElboTrainer:
           weight_decay: factor of the sum of squared kernel weights of deterministic layers in the loss.
           batch_size: images in a minibatch.
           jit_compile: compile a chunk of steps as one XLA computation.
+          nll: the likelihood, `elbo.mean_nll` of integer labels or `elbo.mean_normal_nll` of float targets.
+          penalty: called with the network for a scalar that is added to the loss, e.g. an L1 norm; or None.
         """
         self.network = network
+        self._nll, self._penalty = nll, penalty
+        self._label_dtype = tf.int32 if nll is mean_nll else tf.float32
         self.batch_size = batch_size
         self.jit_compile = jit_compile
         self.traces = 0
@@ -85,7 +99,7 @@ class ElboTrainer:
             jit_compile=self.jit_compile,
             input_signature=[
                 spec([*replicas, None, *self.network.one_input_shape]),
-                spec([*replicas, None], tf.int32),
+                spec([*replicas, None], self._label_dtype),
                 spec([None, *replicas, self.batch_size], tf.int32),
                 spec([], tf.int32),
                 spec([], tf.int32),
@@ -147,7 +161,7 @@ class ElboTrainer:
         return tuple(values.reshape(epochs, steps, *self._replicas).mean(axis=1) for values in (nll, kl))
 
     def _padded(self, images, labels, order, epochs, capacity):
-        images, labels = np.asarray(images, np.float32), np.asarray(labels, np.int32)
+        images, labels = np.asarray(images, np.float32), np.asarray(labels, self._label_dtype.as_numpy_dtype)
         if self.jit_compile:  # XLA compiles for static shapes
             axis = len(self._replicas)
             needed = max(self._capacity, capacity, images.shape[axis], SMALLEST_CAPACITY)
@@ -190,9 +204,11 @@ class ElboTrainer:
     def gradients(self, images, labels, mask, kl_weight, seed):
         """The loss and its parts, scalars, and the gradients by the trainable weights."""
         with tf.GradientTape() as tape:
-            loss, nll, kl = negative_elbo(self.network, images, labels, mask, seed, kl_weight)
+            loss, nll, kl = negative_elbo(self.network, images, labels, mask, seed, kl_weight, self._nll)
             if self._weight_decay:
                 loss += self._weight_decay * tf.add_n([tf.reduce_sum(w**2) for w in self._decayed] or [0.0])
+            if self._penalty is not None:
+                loss += self._penalty(self.network)
         return loss, nll, kl, tape.gradient(loss, self.network.trainable_weights)
 
     def _apply_adam(self, gradients, step):
