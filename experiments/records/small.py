@@ -1,0 +1,96 @@
+"""Small records: an experiment of seconds or minutes, with its settings and tables, made in one commit.
+
+The last file of a record to be written is `config.json`; a record without it is made again.
+"""
+
+import csv
+import dataclasses
+import json
+import pathlib
+
+from experiments.errors import RecordError, UserError
+from experiments.records import facts, figures, files, tables
+from experiments.records.paths import text_of
+
+CONFIG = "config.json"
+
+
+class SmallRecord:
+    """The tables of one experiment with one config.
+
+    It is at `<output_dir>/<name>[/<setting>=<value>[,...]]/seed<seed>`, for settings that are not at their defaults.
+    """
+
+    def __init__(self, name, config, part=""):
+        """Finds the place; nothing is written.
+
+        Args:
+          name: the experiment's directory under `--output_dir`.
+          config: frozen settings with `output_dir`, `seed` and, to draw without running, `report_only`.
+          part: a directory between the name and the settings, such as what was examined.
+        """
+        self.config = config
+        changed = [
+            f"{field.name}={text_of(getattr(config, field.name))}"
+            for field in sorted(dataclasses.fields(config), key=lambda field: field.name)
+            if field.metadata["result"] and field.name != "seed" and getattr(config, field.name) != field.default
+        ]
+        root = pathlib.Path(config.output_dir).expanduser() / name
+        self.path = root / part / ",".join(changed) / f"seed{config.seed}"
+
+    @property
+    def is_complete(self):
+        """Whether the tables are there."""
+        return (self.path / CONFIG).exists()
+
+    def make(self, run):
+        """Runs the experiment unless its tables are there.
+
+        Args:
+          run: called with the config for a dict from a table's file name to its columns and rows (dicts), or from
+            another file's name to its bytes.
+
+        Raises:
+          UserError: if the tables are to be read only, and are not there; if the directory cannot be made.
+        """
+        if self.is_complete:
+            return
+        if self.config.report_only:
+            raise UserError(f"--report_only finds nothing in {self.path}; leave it out to run the experiment")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be made: {error.strerror}; give another --output_dir") from error
+        for name, content in run(self.config).items():
+            self.write(name, content)
+        settings = {
+            field.name: getattr(self.config, field.name)
+            for field in dataclasses.fields(self.config)
+            if field.metadata["in_record"]
+        }
+        known = {"versions": facts.versions(), "git_commit": facts.git_commit(), "device": facts.device()}
+        files.write_json(self.path / CONFIG, {"settings": settings, **known})
+
+    def write(self, name, content):
+        """Writes a table (columns and rows) or bytes."""
+        data = content if isinstance(content, bytes) else tables.csv_text(*content).encode()
+        files.write_bytes(self.path / name, data)
+
+    def rows(self, name):
+        """The rows of a table, dicts of texts.
+
+        Raises:
+          RecordError: if it is not there.
+        """
+        try:
+            return list(csv.DictReader((self.path / name).read_text().splitlines()))
+        except OSError as error:
+            raise RecordError(f"{self.path / name} cannot be read: {error.strerror}; remove {CONFIG} there") from error
+
+    def settings(self):
+        """The settings that the record was made with."""
+        return json.loads((self.path / CONFIG).read_text())["settings"]
+
+    def write_figure(self, name, figure):
+        """Writes a matplotlib figure as PNG."""
+        figures.save(figure, self.path / name)
