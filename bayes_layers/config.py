@@ -5,20 +5,46 @@ Defaults are the protocol of Zeng, Lesnikowski & Alvarez 2018. Light: neither ab
 
 import dataclasses
 
-from bayes_layers.models.architectures import ARCHITECTURES
-from bayes_layers.settings import Settings, setting
+from bayes_layers.models.architectures import BAYESIAN_LAYERS, IMAGE_NETWORKS, INFERENCES, NETWORKS
+from bayes_layers.settings import SettingError, Settings, setting
 
 AUTO_BOOL = ("auto", "true", "false")
+KL_SCHEDULES = ("constant", "blundell")
+ESTIMATORS = ("flipout", "local_reparameterization", "local_reparameterization_all")
 
 
 @dataclasses.dataclass(frozen=True)
-class NetworkSettings(Settings):
-    """Network and initial posterior"""
+class ArchitectureSettings(Settings):
+    """Architecture"""
 
     arch: str = setting(
         "BNN",
-        "Which layers are Bayesian (Table 1 of Zeng et al.); MC-Dropout is the CNN of Gal et al.",
-        choices=ARCHITECTURES,
+        "Which layers are Bayesian (Table 1 of Zeng et al.); MC-Dropout is the CNN of Gal et al.; lenet5, alexnet and "
+        "alexnet_half (Shridhar) are what --inference says.",
+        choices=NETWORKS,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSettings(Settings):
+    """Layers"""
+
+    inference: str = setting(
+        "variational",
+        "Of lenet5, alexnet and alexnet_half: variational (all layers Bayesian), frequentist (none), or dropout (none, "
+        "but dropout samples at prediction). The other networks say it by their names.",
+        choices=INFERENCES,
+    )
+    dropout_layers: str = setting(
+        "auto",
+        "Dropout layers of lenet5, alexnet and alexnet_half: 0, 1 or 3, or all (one behind each hidden layer); auto: "
+        "all with dropout, else 0.",
+        choices=("auto", "0", "1", "3", "all"),
+    )
+    weight_init: str = setting(
+        "glorot",
+        "Initial kernels of the deterministic layers of lenet5, alexnet and alexnet_half: glorot, or normal, N(0, 1).",
+        choices=("glorot", "normal"),
     )
     mu_init: float = setting(
         -3.0, "Mean of the initial rho; the posterior standard deviation is softplus(rho).", minimum=-100, maximum=100
@@ -29,20 +55,69 @@ class NetworkSettings(Settings):
         "Initial posterior means: tfp is N(0, 0.1^2), glorot is as in the deterministic layers.",
         choices=("tfp", "glorot"),
     )
+    variance: str = setting(
+        "softplus",
+        "What is learned of the posterior variance: rho, where it is softplus(rho)^2, or log alpha, where it is "
+        "alpha mu^2 and starts at softplus(rho)^2 on an average.",
+        choices=("softplus", "alpha"),
+    )
     estimator: str = setting(
-        "flipout",
-        "How the dense layers' noise is drawn in training: flipout, or local_reparameterization of their outputs "
-        "(convolutions: always flipout).",
-        choices=("flipout", "local_reparameterization"),
+        "auto",
+        "How the noise of Bayesian layers is drawn in training: flipout; local_reparameterization of the outputs of "
+        "dense layers (convolutions: flipout); local_reparameterization_all, of all layers. auto: flipout in the "
+        "networks of Zeng et al., local_reparameterization_all in those of Shridhar.",
+        choices=("auto", *ESTIMATORS),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSettings(LayerSettings, ArchitectureSettings):
+    """Network and initial posterior"""
+
     test_dropout: str = setting(
-        "auto", "Does dropout sample at prediction? auto: in MC-Dropout only.", choices=AUTO_BOOL
+        "auto",
+        "Does dropout sample at prediction? auto: in MC-Dropout, and with --inference=dropout, only.",
+        choices=AUTO_BOOL,
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_inference()
+        if self.estimator == self._usual_estimator:  # one way to say one thing: records lie where it says
+            object.__setattr__(self, "estimator", "auto")
+
+    def _check_inference(self):
+        own_words = {"inference": "variational", "dropout_layers": "auto", "weight_init": "glorot"}
+        for name, word in own_words.items():
+            if self.arch not in IMAGE_NETWORKS and getattr(self, name) != word:
+                raise SettingError(
+                    f"--{name}={getattr(self, name)} is not valid: {self.arch} takes {word}, since it says itself "
+                    f"what its layers are; {', '.join(IMAGE_NETWORKS)} take others"
+                )
+        if self.inference == "variational" and self.dropout_layers not in ("auto", "0"):
+            raise SettingError(
+                f"--dropout_layers={self.dropout_layers} is not valid: a variational network takes auto or 0"
+            )
+
+    @property
+    def is_bayesian(self):
+        """Whether any layer has a posterior over its weights."""
+        return self.inference == "variational" if self.arch in IMAGE_NETWORKS else bool(BAYESIAN_LAYERS[self.arch])
 
     @property
     def dropout_samples(self):
         """Whether dropout samples at prediction, with auto decided."""
-        return self.arch == "MC-Dropout" if self.test_dropout == "auto" else self.test_dropout == "true"
+        is_auto = self.arch == "MC-Dropout" or self.inference == "dropout"
+        return is_auto if self.test_dropout == "auto" else self.test_dropout == "true"
+
+    @property
+    def noise_estimator(self):
+        """One of `ESTIMATORS`: the estimator, with auto decided."""
+        return self._usual_estimator if self.estimator == "auto" else self.estimator
+
+    @property
+    def _usual_estimator(self):
+        return "local_reparameterization_all" if self.arch in IMAGE_NETWORKS else "flipout"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +140,27 @@ class TrainingSettings(Settings):
         minimum=1e-6,
         maximum=1e30,
         or_words=("labels", "dataset"),
+    )
+    kl_schedule: str = setting(
+        "constant",
+        "How the KL is spread over the minibatches of an epoch: constant, or blundell: the weight of minibatch i is "
+        "proportional to 2^-i (Blundell et al. 2015). An epoch has the same weight on an average.",
+        choices=KL_SCHEDULES,
+    )
+    kl_warmup: int = setting(
+        0, "Epochs in which the KL's weight rises linearly from 0; 0: it is whole at once.", minimum=0, maximum=100_000
+    )
+    train_samples: int = setting(
+        1,
+        "Monte-Carlo draws of the weights in each training step, over which the loss is averaged.",
+        minimum=1,
+        maximum=1000,
+    )
+    mean_decay: float = setting(
+        0.0,
+        "Adds mean_decay x the sum of squared posterior means of the Bayesian kernels to the loss, besides the KL.",
+        minimum=0,
+        maximum=1e30,
     )
     warm_start: bool = setting(False, "Keep the weights from cycle to cycle instead of drawing new ones.")
 

@@ -3,8 +3,6 @@
 import functools
 import pathlib
 
-from bayes_layers.models.architectures import BAYESIAN_LAYERS
-
 CPUINFO = "/proc/cpuinfo"
 SMALLEST_MU = -6.0  # below, two draws may differ by less than bfloat16 can show in what follows them
 
@@ -48,7 +46,7 @@ def resolve_precision(name, network):
     """
     if name != "auto":
         return name
-    is_wide = network.mu_init >= SMALLEST_MU or not BAYESIAN_LAYERS[network.arch]
+    is_wide = network.mu_init >= SMALLEST_MU or not network.is_bayesian
     return "bfloat16" if has_bfloat16() and is_wide and not has_gpu() else "float32"
 
 

@@ -3,11 +3,15 @@
     -ELBO / N = mean over examples of -log p(y | x, w)  +  KL[q(w) || p(w)] / N
 
 with w drawn from q. The KL is a sum over all weights, in nats, and this is the one place where it is
-scaled: by `kl_weight`, the reciprocal of what `kl_scale` names.
+scaled: by `kl_weight`, the reciprocal of what `kl_scale` names, spread over the steps by `kl_weights`.
+
+Shridhar's thesis says KL[q || p] as well (eqs. 4 and 5); the arguments are reversed in its published code, which also
+has a constant factor of 0.1. Here it is as in the text.
 """
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 SMALLEST_SCALE = 1e-3  # of a Normal likelihood, which is unbounded where the scale goes to 0
@@ -27,6 +31,38 @@ def kl_weight(kl_scale, num_labelled, dataset_size):
     """
     divisor = {"labels": num_labelled, "dataset": dataset_size}.get(kl_scale, kl_scale)
     return 1.0 / float(divisor)
+
+
+def kl_weights(weight, steps, epochs, *, schedule="constant", warmup=0, first_epoch=0):
+    """The factor of the KL in every step.
+
+    Args:
+      weight: what `kl_weight` returned, 1 / N.
+      steps: minibatches in an epoch, M.
+      epochs: number of epochs.
+      schedule: "constant"; or "blundell", where minibatch i = 1 ... M carries beta_i = 2^(M-i) / (2^M - 1) of an
+        epoch's KL (Blundell et al. 2015, section 3.4; the appendix of Shridhar's thesis). There the NLL is the
+        minibatch's sum; beside its mean the factor is M beta_i / N. It is computed as 2^-i / (1 - 2^-M), since 2^M
+        overflows.
+      warmup: epochs in which the factor rises linearly, step by step, from 0; 0 for none.
+      first_epoch: number of the first epoch, from 0.
+
+    Returns:
+      float if all steps have the same, else a float64 array `[epochs * steps]`.
+
+    Raises:
+      ValueError: for another schedule.
+    """
+    if schedule not in ("constant", "blundell"):
+        raise ValueError(f"kl_schedule={schedule} is not valid: it takes constant or blundell")
+    if schedule == "constant" and first_epoch >= warmup:
+        return weight
+    shares = np.ones(steps)
+    if schedule == "blundell":
+        shares = steps * 0.5 ** np.arange(1, steps + 1) / (1.0 - 0.5**steps)
+    step = first_epoch * steps + np.arange(epochs * steps)
+    risen = np.minimum((step + 1) / (warmup * steps), 1.0) if warmup else 1.0
+    return weight * np.tile(shares, epochs) * risen
 
 
 def mean_nll(logits, labels, mask):

@@ -14,24 +14,34 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from bayes_layers.inference.training import ElboTrainer, minibatches
+from bayes_layers.inference.training import ElboTrainer, curve_of, minibatches
 from bayes_layers.layers import randomness
 from bayes_layers.layers.base import BIAS, KERNEL, SIGN_IN, SIGN_OUT
 from bayes_layers.layers.deterministic import DeterministicConvolution2D, DeterministicDense
 from bayes_layers.layers.dropout import MonteCarloDropout
 from bayes_layers.layers.flipout import Convolution2DFlipout, DenseFlipout
-from bayes_layers.layers.local_reparameterization import SMALLEST_VARIANCE, DenseLocalReparameterization
+from bayes_layers.layers.local_reparameterization import (
+    SMALLEST_VARIANCE,
+    Convolution2DLocalReparameterization,
+    DenseLocalReparameterization,
+)
 from bayes_layers.streams import stream_key
 
 tfd = tfp.distributions
 
-POINTWISE = (tf_keras.layers.MaxPooling2D, tf_keras.layers.Flatten, tf_keras.layers.AveragePooling2D)
+POINTWISE = (
+    tf_keras.layers.MaxPooling2D,
+    tf_keras.layers.Flatten,
+    tf_keras.layers.AveragePooling2D,
+    tf_keras.layers.ZeroPadding2D,
+)
 PRODUCTS = (
     DeterministicDense,
     DeterministicConvolution2D,
     DenseFlipout,
     Convolution2DFlipout,
     DenseLocalReparameterization,
+    Convolution2DLocalReparameterization,
 )
 
 
@@ -53,6 +63,8 @@ class ReplicaTrainer(ElboTrainer):
           ValueError: if a layer has no form with a replica axis.
         """
         super().__init__(network, **settings)
+        if self._train_samples > 1 or self._mean_decay:
+            raise ValueError("train_samples and mean_decay have no form with a replica axis; train with --replicas=1")
         for layer in network.stack:
             _check(layer)
         self.replicas = replicas
@@ -73,7 +85,7 @@ class ReplicaTrainer(ElboTrainer):
           images: K float32 arrays `[N, ...]`, one per replica.
           labels: K integer arrays `[N]`.
           epochs: passes over the images.
-          kl_weight: the KL's factor.
+          kl_weight: the KL's factor, or that of every step.
           seeds: K ints, the runs' seeds.
           cycle, capacity, progress: as of `ElboTrainer.fit`.
 
@@ -94,13 +106,10 @@ class ReplicaTrainer(ElboTrainer):
         orders = [minibatches(seed, cycle, len(images[0]), epochs, self.batch_size) for seed in seeds]
         keys = [stream_key(seed, "noise", cycle) for seed in seeds]
         order = np.stack(orders, axis=1)
-        nll, kl = self._run(np.stack(images), np.stack(labels), order, epochs, kl_weight, keys, capacity, progress)
+        nll, kl = self._run(np.stack(images), np.stack(labels), order, epochs, kl_weight, keys, 0, capacity, progress)
         for k, network in enumerate(networks):
             network.assign([weight[k] for weight in self._stacked])
-        return [
-            {"nll": nll[:, k], "kl": kl[:, k], "negative_elbo": nll[:, k] + kl_weight * kl[:, k]}
-            for k in range(self.replicas)
-        ]
+        return [curve_of(nll[:, k], kl[:, k], kl_weight, epochs) for k in range(self.replicas)]
 
     def gradients(self, images, labels, mask, kl_weight, seed):
         """The losses and their parts, `[K]`, and the gradients by the stacked weights, `[K, ...]`.
@@ -137,8 +146,8 @@ class ReplicaTrainer(ElboTrainer):
             mine = {_kind(weight): next(weights) for weight in layer.trainable_weights}
             for name in ("kernel", "bias"):
                 prior = getattr(layer, f"{name}_prior", None)
-                if prior is not None and f"{name}_rho" in mine:
-                    q = tfd.Normal(mine[f"{name}_loc"], _scale(mine[f"{name}_rho"]))
+                if prior is not None and _has_posterior(mine, name):
+                    q = tfd.Normal(mine[f"{name}_loc"], _scale(mine, name))
                     total += _sum_per_replica(tfd.kl_divergence(q, prior.distribution))
         return total
 
@@ -153,9 +162,9 @@ class ReplicaTrainer(ElboTrainer):
         return _finish(layer, sampled, self._bias(layer, weights, seeds))
 
     def _sampled(self, layer, inputs, weights, seeds):
-        loc, scale = weights["kernel_loc"], _scale(weights["kernel_rho"])
+        loc, scale = weights["kernel_loc"], _scale(weights, "kernel")
         mean = self._linear(layer, inputs, loc)
-        if isinstance(layer, DenseLocalReparameterization):
+        if isinstance(layer, DenseLocalReparameterization | Convolution2DLocalReparameterization):
             variance = self._linear(layer, tf.square(inputs), tf.square(scale))
             noise = tf.stack([randomness.normal(mean.shape[1:], randomness.fold_in(s, KERNEL)) for s in seeds])
             return mean + tf.sqrt(tf.maximum(variance, SMALLEST_VARIANCE)) * noise
@@ -164,9 +173,9 @@ class ReplicaTrainer(ElboTrainer):
         return mean + self._linear(layer, inputs * signs[0], scale * noise) * signs[1]
 
     def _bias(self, layer, weights, seeds):
-        if "bias_rho" not in weights:
+        if not _has_posterior(weights, "bias"):
             return weights.get("bias_loc")
-        scale = _scale(weights["bias_rho"])
+        scale = _scale(weights, "bias")
         noise = tf.stack([randomness.normal(scale.shape[1:], randomness.fold_in(s, BIAS)) for s in seeds])
         return weights["bias_loc"] + scale * noise
 
@@ -213,12 +222,21 @@ def _signs_like(x, seeds, use):
     return tf.stack([randomness.signs(shape, randomness.fold_in(seed, use)) for seed in seeds])
 
 
-def _scale(rho):
-    return np.finfo(np.float32).tiny + tf.nn.softplus(rho)
+def _has_posterior(weights, name):
+    return f"{name}_rho" in weights or f"{name}_log_alpha" in weights
+
+
+def _scale(weights, name):
+    """Posterior standard deviations of "kernel" or "bias" (`bayes_layers.layers.posteriors`)."""
+    if f"{name}_rho" in weights:
+        scale = tf.nn.softplus(weights[f"{name}_rho"])
+    else:
+        scale = tf.exp(0.5 * weights[f"{name}_log_alpha"]) * tf.abs(weights[f"{name}_loc"])
+    return np.finfo(np.float32).tiny + scale
 
 
 def _kind(weight):
-    """What a weight is to its layer: kernel, bias, kernel_loc, kernel_rho, bias_loc or bias_rho."""
+    """What a weight is to its layer: kernel, bias, kernel_loc, kernel_rho, kernel_log_alpha, bias_loc, ..."""
     name = weight.name.split(":")[0].split("/")[-1]
     return name.replace("_posterior", "").replace("_untransformed_scale", "_rho")
 

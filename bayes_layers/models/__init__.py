@@ -6,6 +6,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "bayes_layers.models.network": ["Network", "load_network"],
-        "bayes_layers.models.zeng": ["build_network"],
+        "bayes_layers.models.registry": ["build_network"],
     },
 )

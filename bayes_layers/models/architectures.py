@@ -3,6 +3,9 @@
 Zeng, Lesnikowski & Alvarez 2018, Table 1: eight placements of the Bayesian layers in one CNN.
 `MC-Dropout` is the deterministic network whose dropout also samples at prediction, as in
 Gal, Islam & Ghahramani 2017.
+
+Shridhar 2019, Tables 5, 11, 12 and 13: LeNet-5, AlexNet and AlexNet of half the width. All their layers
+are Bayesian, or none is: that is a setting of its own (`inference`).
 """
 
 LAYERS = ("Conv1", "Conv2", "Dense1", "Dense2")
@@ -19,4 +22,9 @@ BAYESIAN_LAYERS = {
     "MC-Dropout": (),
 }
 
-ARCHITECTURES = tuple(BAYESIAN_LAYERS)
+ARCHITECTURES = tuple(BAYESIAN_LAYERS)  # of Zeng et al.
+
+IMAGE_NETWORKS = ("lenet5", "alexnet", "alexnet_half")  # of Shridhar
+INFERENCES = ("variational", "frequentist", "dropout")
+
+NETWORKS = ARCHITECTURES + IMAGE_NETWORKS

@@ -17,6 +17,7 @@ CUSTOM_OBJECTS = {
         deterministic.DeterministicConvolution2D,
         deterministic.DeterministicDense,
         local_reparameterization.DenseLocalReparameterization,
+        local_reparameterization.Convolution2DLocalReparameterization,
         flipout.DenseFlipout,
         flipout.Convolution2DFlipout,
         dropout.MonteCarloDropout,

@@ -1,18 +1,11 @@
 """The CNN of Zeng, Lesnikowski & Alvarez 2018 in the nine variants of its Tables 1 and 2."""
 
-import dataclasses
-
 import tf_keras
 
-from bayes_layers.config import NetworkSettings
-from bayes_layers.layers import deterministic, dropout, flipout, local_reparameterization
+from bayes_layers.layers import deterministic, dropout
 from bayes_layers.models.architectures import BAYESIAN_LAYERS
+from bayes_layers.models.bayesian_layers import bayesian_layers, description_of
 from bayes_layers.models.network import Network
-
-DENSE_ESTIMATORS = {
-    "flipout": flipout.DenseFlipout,
-    "local_reparameterization": local_reparameterization.DenseLocalReparameterization,
-}
 
 
 def build_network(settings, input_shape=(28, 28, 1), num_classes=10):
@@ -31,17 +24,16 @@ def build_network(settings, input_shape=(28, 28, 1), num_classes=10):
       A `Network` with logits `[B, num_classes]`.
     """
     bayesian = BAYESIAN_LAYERS[settings.arch]
-    bayesian_dense = DENSE_ESTIMATORS[settings.estimator]
-    posterior = {"mu_init": settings.mu_init, "sigma_init": settings.sigma_init, "loc_init": settings.loc_init}
+    bayesian_convolution, bayesian_dense = bayesian_layers(settings)
 
     def convolution(name):
         if name in bayesian:
-            return flipout.Convolution2DFlipout(32, 4, activation="relu", name=name, **posterior)
+            return bayesian_convolution(32, 4, activation="relu", name=name)
         return deterministic.DeterministicConvolution2D(32, 4, activation="relu", name=name)
 
     def dense(name, units, activation):
         if name in bayesian:
-            return bayesian_dense(units, activation=activation, name=name, **posterior)
+            return bayesian_dense(units, activation=activation, name=name)
         return deterministic.DeterministicDense(units, activation=activation, name=name)
 
     def drop(name, rate):
@@ -57,5 +49,4 @@ def build_network(settings, input_shape=(28, 28, 1), num_classes=10):
         drop("Dropout2", 0.5),
         dense("Dense2", num_classes, None),
     ]
-    description = {field.name: getattr(settings, field.name) for field in dataclasses.fields(NetworkSettings)}
-    return Network(layers, input_shape, description, name=settings.arch)
+    return Network(layers, input_shape, description_of(settings), name=settings.arch)

@@ -128,6 +128,11 @@ class ActiveLearningConfig(
             raise SettingError(
                 f"--replicas={self.replicas} is not valid: its last seed would be {last_seed}; seeds go to {2**31 - 1}"
             )
+        for name, value in (("train_samples", 1), ("mean_decay", 0.0)):
+            if self.replicas > 1 and getattr(self, name) != value:
+                raise SettingError(
+                    f"--replicas={self.replicas} is not valid: with --{name}={getattr(self, name):g} it takes 1"
+                )
         if 0 < self.pool_subset < self.query_size:
             raise SettingError(
                 f"--pool_subset={self.pool_subset} is not valid: it is 0 or at least --query_size={self.query_size}"

@@ -42,7 +42,7 @@ def _progress(config, path):
 
 def _work(config, dataset_name):
     from bayes_layers.inference.prediction import DRAW_BYTES, PosteriorPredictive
-    from bayes_layers.models.zeng import build_network
+    from bayes_layers.models.registry import build_network
 
     train_size, test_size, classes = datasets.SIZES[dataset_name]
     network = build_network(config, (28, 28, 1), classes)

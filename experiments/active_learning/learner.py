@@ -4,11 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from bayes_layers.config import ComputeSettings, NetworkSettings, PredictionSettings, TrainingSettings
-from bayes_layers.inference.elbo import kl_weight
+from bayes_layers.inference.elbo import kl_weight, kl_weights
 from bayes_layers.inference.prediction import PosteriorPredictive, as_float
 from bayes_layers.inference.training import ElboTrainer
 from bayes_layers.layers.randomness import make_seed
-from bayes_layers.models.zeng import build_network
+from bayes_layers.models.registry import build_network
 from bayes_layers.processor import resolve_precision
 from bayes_layers.settings import SettingError
 from bayes_layers.streams import stream_key
@@ -80,7 +80,9 @@ class ActiveLearner:
             self.network,
             learning_rate=self._training.learning_rate,
             weight_decay=self._training.weight_decay,
+            mean_decay=self._training.mean_decay,
             batch_size=self._training.batch_size,
+            train_samples=self._training.train_samples,
             jit_compile=jit_compile,
         )
         self.predictive = PosteriorPredictive(self.network, prediction.num_samples, prediction.sampling, jit_compile)
@@ -95,8 +97,14 @@ class ActiveLearner:
 
     @property
     def kl_weight(self):
-        """The KL's factor in the objective of this cycle."""
+        """The KL's factor in the objective of this cycle; with a schedule, the mean over an epoch after warm-up."""
         return kl_weight(self._training.kl_scale, len(self.labelled), len(self.images))
+
+    def _kl_weights(self):
+        training, steps = self._training, -(-len(self.labelled) // self._training.batch_size)
+        return kl_weights(
+            self.kl_weight, steps, training.epochs, schedule=training.kl_schedule, warmup=training.kl_warmup
+        )
 
     def tell(self, indices, labels):
         """Takes labels from the oracle, and begins a cycle.
@@ -136,7 +144,7 @@ class ActiveLearner:
             as_float(self.images[self.labelled]),
             self.pool.labels,
             epochs=self._training.epochs,
-            kl_weight=self.kl_weight,
+            kl_weight=self._kl_weights(),
             seed=self.seed,
             cycle=self.cycle,
             capacity=self.capacity,

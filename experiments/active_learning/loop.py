@@ -70,6 +70,7 @@ def stored_settings(config, path=None, dataset=None):
     settings = {**result_settings(config), "max_labels": config.max_labels, "test_every": config.test_every}
     settings["dataset"] = dataset or known.get("dataset", config.dataset)
     settings["test_dropout"] = str(config.dropout_samples).lower()
+    settings["estimator"] = config.noise_estimator
     decide = {
         "precision": lambda: resolve_precision("auto", config),
         "jit_compile": lambda: resolve_jit_compile("auto"),
@@ -147,16 +148,24 @@ class _Cycles:
         self.config, self.dataset, self.book, self.watch = config, dataset, book, watch
         names = (
             "arch",
+            "inference",
+            "dropout_layers",
+            "weight_init",
             "mu_init",
             "sigma_init",
             "loc_init",
+            "variance",
             "estimator",
             "test_dropout",
             "epochs",
             "batch_size",
             "learning_rate",
             "weight_decay",
+            "mean_decay",
+            "train_samples",
             "kl_scale",
+            "kl_schedule",
+            "kl_warmup",
             "warm_start",
             "num_samples",
             "sampling",

@@ -14,7 +14,7 @@ from experiments.page.text import mu_words
 from experiments.records.load import Run, load_run, load_tables
 from experiments.records.lock import NAME as LOCK_NAME
 from experiments.records.paths import text_of
-from experiments.records.record import CHANGEABLE
+from experiments.records.record import CHANGEABLE, EARLIER
 
 COMPLETE, UNFINISHED, DAMAGED, DUPLICATE = "complete", "unfinished", "damaged", "duplicate"
 OWN_PLACE = ("arch", "acquisition", "dataset", "mu_init", "seed", *CHANGEABLE)
@@ -49,7 +49,9 @@ class Entry:
     @property
     def protocol(self):
         """All settings but those that a page compares, as sorted pairs of texts."""
-        settings = {**self.settings}
+        settings = {**EARLIER, **self.settings}
+        if settings.get("estimator") == "flipout":
+            settings["estimator"] = "auto"  # what auto means for these networks
         if settings.get("test_dropout") == str(settings["arch"] == "MC-Dropout").lower():
             settings["test_dropout"] = "auto"  # what auto means depends on the architecture
         return tuple(sorted((name, text_of(value)) for name, value in settings.items() if name not in OWN_PLACE))
@@ -144,7 +146,8 @@ def protocol_words(section, all_sections):
     words = []
     for name, value in section.protocol:
         default = defaults.get(name)
-        if (name, value) in told_apart or (default != "auto" and value != text_of(default)):
+        is_decided = default == "auto" and name != "estimator"  # on the machine, or by the architecture
+        if (name, value) in told_apart or (not is_decided and value != text_of(default)):
             words.append(f"{name} = {value}")
     return words
 

@@ -179,11 +179,15 @@ def _previous(directory, state):
 
 
 def check_settings(path, known, settings):
-    """Raises RecordError if a record's `config.json` (`known`) states other settings than these."""
+    """Raises RecordError if a record's `config.json` (`known`) states other settings than these.
+
+    What a record does not state, because the setting came later, is what it was before (`EARLIER`).
+    """
+    stated = {**EARLIER, **known["settings"]}
     differences = [
-        f"{name}={known['settings'].get(name)} there, {value} here"
+        f"{name}={stated.get(name)} there, {value} here"
         for name, value in settings.items()
-        if known["settings"].get(name) != value and name not in CHANGEABLE
+        if stated.get(name) != value and name not in CHANGEABLE
     ]
     if differences:
         raise RecordError(
@@ -192,6 +196,17 @@ def check_settings(path, known, settings):
 
 
 CHANGEABLE = ("max_labels", "test_every")
+EARLIER = {
+    "inference": "variational",
+    "dropout_layers": "auto",
+    "weight_init": "glorot",
+    "variance": "softplus",
+    "estimator": "flipout",
+    "kl_schedule": "constant",
+    "kl_warmup": 0,
+    "train_samples": 1,
+    "mean_decay": 0.0,
+}
 
 
 def _check_table(file, allowed):
