@@ -5,12 +5,12 @@ The last file of a record to be written is `config.json`; a record without it is
 
 import csv
 import dataclasses
-import json
 import pathlib
 
 from experiments.errors import RecordError, UserError
 from experiments.records import facts, figures, files, tables
 from experiments.records.paths import text_of
+from experiments.records.record import read_config
 
 CONFIG = "config.json"
 
@@ -21,15 +21,16 @@ class SmallRecord:
     It is at `<output_dir>/<name>[/<setting>=<value>[,...]]/seed<seed>`, for settings that are not at their defaults.
     """
 
-    def __init__(self, name, config, part=""):
+    def __init__(self, name, config, part="", source=None):
         """Finds the place; nothing is written.
 
         Args:
           name: the experiment's directory under `--output_dir`.
           config: frozen settings with `output_dir`, `seed` and, to draw without running, `report_only`.
           part: a directory between the name and the settings, such as what was examined.
+          source: SHA-256 of what was examined; tables that were made of something else are made again. Or None.
         """
-        self.config = config
+        self.config, self._source = config, source
         changed = [
             f"{field.name}={text_of(getattr(config, field.name))}"
             for field in sorted(dataclasses.fields(config), key=lambda field: field.name)
@@ -40,8 +41,9 @@ class SmallRecord:
 
     @property
     def is_complete(self):
-        """Whether the tables are there."""
-        return (self.path / CONFIG).exists()
+        """Whether the tables are there, and made of what is there now."""
+        known = read_config(self.path)
+        return known is not None and known.get("source") == self._source
 
     def make(self, run):
         """Runs the experiment unless its tables are there.
@@ -56,11 +58,13 @@ class SmallRecord:
         if self.is_complete:
             return
         if self.config.report_only:
-            raise UserError(f"--report_only finds nothing in {self.path}; leave it out to run the experiment")
+            what = "older results" if read_config(self.path) else "nothing"
+            raise UserError(f"--report_only finds {what} in {self.path}; leave it out to run the experiment")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{self.path} cannot be made: {error.strerror}; give another --output_dir") from error
+        files.remove(self.path / CONFIG)
         for name, content in run(self.config).items():
             self.write(name, content)
         settings = {
@@ -69,7 +73,7 @@ class SmallRecord:
             if field.metadata["in_record"]
         }
         known = {"versions": facts.versions(), "git_commit": facts.git_commit(), "device": facts.device()}
-        files.write_json(self.path / CONFIG, {"settings": settings, **known})
+        files.write_json(self.path / CONFIG, {"settings": settings, "source": self._source, **known})
 
     def write(self, name, content):
         """Writes a table (columns and rows) or bytes."""
@@ -86,10 +90,6 @@ class SmallRecord:
             return list(csv.DictReader((self.path / name).read_text().splitlines()))
         except OSError as error:
             raise RecordError(f"{self.path / name} cannot be read: {error.strerror}; remove {CONFIG} there") from error
-
-    def settings(self):
-        """The settings that the record was made with."""
-        return json.loads((self.path / CONFIG).read_text())["settings"]
 
     def write_figure(self, name, figure):
         """Writes a matplotlib figure as PNG."""
