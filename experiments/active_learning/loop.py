@@ -1,8 +1,5 @@
 """One active-learning run: the cycles, each ending in one commit."""
 
-import os
-import time
-
 import numpy as np
 
 from bayes_layers.processor import resolve_jit_compile, resolve_precision
@@ -10,55 +7,26 @@ from bayes_layers.settings import SettingError
 from bayes_layers.uncertainty.calibration import evaluate
 from experiments.active_learning.acquisition import initial_indices
 from experiments.active_learning.config import result_settings
-from experiments.errors import RecordError, UserError
+from experiments.errors import UserError
 from experiments.records import facts, figures, record, tables
 from experiments.records.checkpoint import State
 from experiments.records.load import load_run
-from experiments.records.lock import NAME as LOCK_NAME
 from experiments.records.lock import RecordLock
 from experiments.records.paths import record_path
+from experiments.timer import Timer
 
 
 def prepare_directory(config, dataset_name):
-    """Makes the record's directory.
-
-    Returns:
-      Its path.
-
-    Raises:
-      UserError: if it cannot be made or written to.
-    """
-    path = record_path(config, dataset_name)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path, os.W_OK | os.X_OK)
-    except OSError as error:
-        raise UserError(
-            f"--output_dir={config.output_dir} cannot be used: {error.strerror} ({path}); "
-            "give a directory that you can write to"
-        ) from error
-    if not writable:
-        raise UserError(
-            f"--output_dir={config.output_dir} cannot be written to ({path}); give a directory that you can write to"
-        )
-    return path
+    """Makes the record's directory, and returns its path; UserError if it cannot be made or written to."""
+    return record.make_directory(record_path(config, dataset_name), config.output_dir)
 
 
 def is_complete(config, path):
-    """Whether this config needs nothing written to a record.
-
-    Raises:
-      RecordError: if the record is damaged or of another configuration.
-    """
+    """Whether this config needs nothing written to a record; RecordError if it is damaged or of another."""
     if not (path / "config.json").exists():
         return False
-    try:
-        state = record.inspect(path, stored_settings(config, path))
-    except RecordError:
-        if (path / LOCK_NAME).exists():  # perhaps it is only being written: whoever opens it takes the lock first
-            return False
-        raise
-    return bool(state) and state.cycle >= config.last_cycle and record.is_published(path, state)
+    state = record.finished_state(path, stored_settings(config, path))
+    return bool(state) and state.cycle >= config.last_cycle
 
 
 def stored_settings(config, path=None, dataset=None):
@@ -101,21 +69,7 @@ def run(config, load_dataset, path, watch, **learner):
         dataset = load_dataset()
         settings = stored_settings(config, path, dataset.name)
         book = record.Record(path, lock)
-        state = book.open(
-            {
-                "settings": settings,
-                "versions": facts.versions(),
-                "git_commit": facts.git_commit(),
-                "device": facts.device(),
-                "dataset": {
-                    "name": dataset.name,
-                    "version": dataset.version,
-                    "train_images": len(dataset.train_images),
-                    "test_images": len(dataset.test_images),
-                    "sha256": dataset.fingerprint,
-                },
-            }
-        )
+        state = book.open({"settings": settings, **facts.facts(dataset)})
         for change in book.changes:
             watch.warn(f"since this record was begun, {change}")
         _Cycles(config, settings, dataset, book, watch, learner).run(state)
@@ -231,13 +185,13 @@ class _Cycles:
         self.learner.tell(tables.column(picks, "index", int), tables.column(picks, "label", int))
         cycle, labels = self.learner.cycle, len(self.learner.labelled)
         self.watch.begin_cycle(cycle, labels)
-        with _Timer() as train_time:
+        with Timer() as train_time:
             curve = self._fit(cycle)
         self.global_step += self._steps_per_epoch() * self.config.epochs
         is_last = cycle == self.config.last_cycle
         tested, test_time = {}, None
         if is_last or cycle % self.config.test_every == 0:
-            with _Timer() as timer:
+            with Timer() as timer:
                 tested = self._evaluate(cycle)
             test_time = timer.text
         self.rows["metrics"].append(
@@ -289,7 +243,7 @@ class _Cycles:
 
     def _ask(self):
         """Chooses the images of the next cycle, and notes the time in the row of this one."""
-        with _Timer() as timer:
+        with Timer() as timer:
             indices = self.learner.ask(lambda done, total: self.watch.progress("scoring", done, total))
         self.rows["metrics"][-1]["score_seconds"] = timer.text
         return self._picks(self.learner.cycle + 1, indices, self.learner.scores)
@@ -329,14 +283,3 @@ class _Cycles:
 
     def _steps_per_epoch(self):
         return -(-len(self.learner.labelled) // self.config.batch_size)
-
-
-class _Timer:
-    """Measures wall time; `text` has milliseconds."""
-
-    def __enter__(self):
-        self._start = time.perf_counter()
-        return self
-
-    def __exit__(self, *exception):
-        self.text = f"{time.perf_counter() - self._start:.3f}"

@@ -11,13 +11,14 @@ from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.active_learning.config import ActiveLearningConfig
 from experiments.errors import RecordError
 from experiments.page.text import mu_words
+from experiments.records.layout import ACTIVE_LEARNING, layout_of
 from experiments.records.load import Run, load_run, load_tables
 from experiments.records.lock import NAME as LOCK_NAME
 from experiments.records.paths import text_of
-from experiments.records.record import CHANGEABLE, EARLIER
+from experiments.records.record import EARLIER, read_config
 
 COMPLETE, UNFINISHED, DAMAGED, DUPLICATE = "complete", "unfinished", "damaged", "duplicate"
-OWN_PLACE = ("arch", "acquisition", "dataset", "mu_init", "seed", *CHANGEABLE)
+OWN_PLACE = ("arch", "acquisition", "dataset", "mu_init", "seed", *ACTIVE_LEARNING.changeable)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,7 +115,10 @@ def find(root):
     for directory in _directories(root):
         entry = _read(directory, directory.name if directory == root else str(directory.relative_to(root)))
         if entry.run is not None:
-            key = (entry.protocol, *(text_of(entry.settings[name]) for name in OWN_PLACE if name not in CHANGEABLE))
+            key = (
+                entry.protocol,
+                *(text_of(entry.settings[name]) for name in OWN_PLACE if name not in ACTIVE_LEARNING.changeable),
+            )
             first = seen.setdefault(key, entry.path)
             if first != entry.path:
                 entry = Entry(entry.path, DUPLICATE, f"the same settings as {first}; left out", None)
@@ -166,7 +170,15 @@ def _directories(root):
         names.sort()
         if "config.json" in files or "metrics.csv" in files or "checkpoint" in names:
             names.clear()  # a record holds no records
-            yield pathlib.Path(directory)
+            if not _is_of_another_experiment(directory):
+                yield pathlib.Path(directory)
+
+
+def _is_of_another_experiment(directory):
+    try:
+        return layout_of(read_config(directory) or {}) is not ACTIVE_LEARNING
+    except (RecordError, OSError):
+        return False
 
 
 def _read(directory, name):

@@ -1,4 +1,4 @@
-"""Numbered checkpoints and one pointer file, whose renaming is the only commit point of a cycle."""
+"""Numbered checkpoints and one pointer file, whose renaming is the only commit point of a cycle or epoch."""
 
 import dataclasses
 import hashlib
@@ -11,21 +11,23 @@ import numpy as np
 
 from experiments.errors import RecordError
 from experiments.records import files, tables
+from experiments.records.layout import ACTIVE_LEARNING, Layout
 
 POINTER = "latest"
 
 
 @dataclasses.dataclass
 class State:
-    """All that a run knows after a cycle.
+    """All that a run knows after a cycle (of active learning) or an epoch.
 
     Attributes:
-      cycle: the last fitted cycle.
-      global_step: training steps taken in all cycles so far.
+      cycle: number of the last fitted cycle, or epoch.
+      global_step: training steps taken so far.
       rows: dict from a table's name to its rows (of texts).
-      network: the network's arrays (`Network.to_arrays`), as fitted in this cycle.
+      network: the network's arrays (`Network.to_arrays`), as fitted, and whatever else is needed to go on.
       pending: the images chosen for the next cycle, as rows of `acquisitions`; empty after the last.
-      curve: dict of float arrays `[epochs]`: the last cycle's training curve, for TensorBoard.
+      curve: dict of float arrays `[epochs]`: the last training curve, for TensorBoard.
+      layout: the `Layout` of the record.
     """
 
     cycle: int
@@ -34,11 +36,13 @@ class State:
     network: dict
     pending: list
     curve: dict
+    layout: Layout = ACTIVE_LEARNING
 
     @property
     def texts(self):
         """The CSV text of every table."""
-        return {name: tables.to_text(name, self.rows[name]) for name in tables.COLUMNS}
+        columns = self.layout.columns
+        return {name: tables.to_text(name, self.rows[name], columns) for name in columns}
 
 
 def to_bytes(state):
@@ -48,8 +52,8 @@ def to_bytes(state):
     return files.npz_bytes({"record": np.array(json.dumps(record)), **curve, **state.network})
 
 
-def from_bytes(data, what):
-    """The state of `to_bytes`.
+def from_bytes(data, what, layout=ACTIVE_LEARNING):
+    """The state of `to_bytes`, of a record of that layout.
 
     Raises:
       RecordError: if the bytes are damaged; `what` names them.
@@ -58,9 +62,10 @@ def from_bytes(data, what):
         with np.load(io.BytesIO(data)) as file:
             arrays = {name: file[name] for name in file.files}
         record = json.loads(str(arrays.pop("record")))
-        rows = {name: tables.from_text(name, record["tables"][name]) for name in tables.COLUMNS}
+        columns = layout.columns
+        rows = {name: tables.from_text(name, record["tables"][name], columns) for name in columns}
         curve = {name.removeprefix("curve/"): arrays.pop(name) for name in list(arrays) if name.startswith("curve/")}
-        return State(record["cycle"], record["global_step"], rows, arrays, record["pending"], curve)
+        return State(record["cycle"], record["global_step"], rows, arrays, record["pending"], curve, layout)
     except (zipfile.BadZipFile, EOFError, ValueError, KeyError, OSError) as error:
         raise damaged(what, error) from error
 
@@ -82,7 +87,7 @@ def write(directory, state):
     files.write_json(directory / POINTER, {"file": name, "sha256": hashlib.sha256(data).hexdigest()})
 
 
-def read(directory):
+def read(directory, layout=ACTIVE_LEARNING):
     """The committed state, or None if nothing was committed yet.
 
     Raises:
@@ -93,7 +98,7 @@ def read(directory):
     numbered = numbered_files(directory)
     if not pointer_path.exists():
         # A first checkpoint whose pointer was not yet written when the process died is no loss.
-        if [path.name for path in numbered] in ([], ["000000.npz"]):
+        if [path.name for path in numbered] in ([], [f"{layout.first:06d}.npz"]):
             return None
         raise damaged(pointer_path, f"it is missing, but there are checkpoints such as {numbered[-1].name}")
     try:
@@ -106,7 +111,7 @@ def read(directory):
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != expected:
         raise damaged(path, "its SHA-256 is not the one in the pointer")
-    return from_bytes(data, path)
+    return from_bytes(data, path, layout)
 
 
 def numbered_files(directory):

@@ -11,6 +11,29 @@ import bayes_layers
 PACKAGES = ("tensorflow", "tf_keras", "tensorflow-probability", "numpy")
 
 
+def facts(dataset):
+    """What `config.json` says besides the settings.
+
+    Args:
+      dataset: the `Dataset` of the run.
+
+    Returns:
+      dict of versions, commit, device and data set.
+    """
+    return {
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "device": device(),
+        "dataset": {
+            "name": dataset.name,
+            "version": dataset.version,
+            "train_images": len(dataset.train_images),
+            "test_images": len(dataset.test_images),
+            "sha256": dataset.fingerprint,
+        },
+    }
+
+
 def versions():
     """Versions of Python, this package and what its numbers depend on."""
     found = {"python": platform.python_version(), "bayes_layers": bayes_layers.__version__}

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.errors import RecordError
 from experiments.records import checkpoint, record, tables
+from experiments.records.layout import layout_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,22 +18,27 @@ class Run:
     Attributes:
       path: its directory.
       config: the content of `config.json`.
-      labelled: data-set indices in the order in which they were labelled.
-      tables: dict from `metrics`, `acquisitions`, `posterior`, `calibration` to a dict of columns:
-        float arrays (nan where a cell is empty), or lists of texts.
+      labelled: data-set indices in the order in which they were labelled; None in other experiments.
+      tables: dict from a table's name (`layout.columns`) to a dict of columns: float arrays (nan where a cell is
+        empty), or lists of texts.
     """
 
     path: pathlib.Path
     config: dict
-    labelled: np.ndarray
+    labelled: np.ndarray | None
     tables: dict
+
+    @property
+    def layout(self):
+        """The `Layout` of the record."""
+        return layout_of(self.config)
 
     @functools.cached_property
     def model(self):
-        """The `Network` as fitted in the last committed cycle (loads TensorFlow)."""
+        """The `Network` as fitted in the last committed cycle or epoch (loads TensorFlow)."""
         from bayes_layers.models.network import Network
 
-        return Network.from_arrays(checkpoint.read(self.path / "checkpoint").network)
+        return Network.from_arrays(checkpoint.read(self.path / "checkpoint", self.layout).network)
 
     @functools.cached_property
     def acquired(self):
@@ -58,7 +64,7 @@ def load_run(path):
         raise RecordError(f"{path} is not a record: it has no config.json")
     state = record.inspect(path)
     if state is None:
-        raise RecordError(f"{path} has no finished cycle yet")
+        raise RecordError(f"{path} has no finished {layout_of(record.read_config(path)).unit} yet")
     return _run(path, state.rows)
 
 
@@ -79,9 +85,12 @@ def load_tables(path):
     path = pathlib.Path(path)
     if not (path / "config.json").exists():
         raise RecordError(f"{path} is not a record: it has no config.json")
+    layout = layout_of(record.read_config(path))
     if not (path / "metrics.csv").exists():
-        raise RecordError(f"{path} has no finished cycle yet")
-    run = _run(path, {name: _rows(path / f"{name}.csv", name) for name in tables.COLUMNS})
+        raise RecordError(f"{path} has no finished {layout.unit} yet")
+    run = _run(path, {name: _rows(path / f"{name}.csv", name, layout) for name in layout.columns})
+    if not layout.keeps_images:
+        return run
     if len(run.labelled) != run.tables["metrics"]["labels"][-1]:
         raise checkpoint.damaged(path / "acquisitions.csv", "it has not as many rows as there are labels")
     if (path / record.ACQUIRED).exists() and record.acquired_in(path / record.ACQUIRED) != run.labelled.tolist():
@@ -89,14 +98,14 @@ def load_tables(path):
     return run
 
 
-def _rows(file, name):
+def _rows(file, name, layout):
     if name == "calibration" and not file.exists():
         return []
     try:
-        rows = tables.from_text(name, file.read_text())
+        rows = tables.from_text(name, file.read_text(), layout.columns)
         if name == "metrics" and not rows:
             raise ValueError("it has no rows")
-        for column in set(tables.COLUMNS[name]) - {"layer"}:
+        for column in set(layout.columns[name]) - {"layer"}:
             tables.column(rows, column)
         return rows
     except (OSError, ValueError) as error:
@@ -104,11 +113,12 @@ def _rows(file, name):
 
 
 def _run(path, rows_of):
-    columns = {
-        name: {column: _array(rows, column) for column in tables.COLUMNS[name]} for name, rows in rows_of.items()
-    }
-    order = np.array(tables.column(rows_of["acquisitions"], "index", int), np.int64)
-    return Run(path, record.read_config(path), order, columns)
+    config = record.read_config(path)
+    layout, order = layout_of(config), None
+    columns = {name: {c: _array(rows, c) for c in layout.columns[name]} for name, rows in rows_of.items()}
+    if layout.keeps_images:
+        order = np.array(tables.column(rows_of["acquisitions"], "index", int), np.int64)
+    return Run(path, config, order, columns)
 
 
 def _array(rows, column):

@@ -1,35 +1,39 @@
 """A run's directory: what may be written to it, when, and what is believed when it is opened again.
 
-One commit per cycle, in this order: the checkpoint, the pointer (from here on the cycle counts), the
+One commit per cycle or epoch, in this order: the checkpoint, the pointer (from here on it counts), the
 tables and acquired images that are rewritten from it, and last the removal of older checkpoints. A process
 killed between any two of these steps leaves a directory that `Record` opens without loss.
 """
 
 import io
 import json
+import os
 import pathlib
 
 import numpy as np
 
-from experiments.errors import RecordError
+from experiments.errors import RecordError, UserError
 from experiments.records import checkpoint, files, tables
 from experiments.records.checkpoint import damaged
+from experiments.records.layout import ACTIVE_LEARNING, layout_of
+from experiments.records.lock import NAME as LOCK_NAME
 
 ACQUIRED = "acquired.npz"
-PICTURES = ("learning_curve.png", "acquired.png")
 
 
 class Record:
     """A record, opened by the process that holds its lock."""
 
-    def __init__(self, path, lock):
+    def __init__(self, path, lock, layout=ACTIVE_LEARNING):
         """Opens a record directory.
 
         Args:
           path: the directory, which exists.
           lock: the `RecordLock` that is held.
+          layout: the `Layout` of the record.
         """
         self.path = pathlib.Path(path)
+        self.layout = layout
         self._lock = lock
         self._checkpoints = self.path / "checkpoint"
 
@@ -47,6 +51,8 @@ class Record:
           RecordError: if the record is damaged or of another configuration; nothing was changed then.
         """
         state = inspect(self.path, facts["settings"])
+        if self.layout != ACTIVE_LEARNING:
+            facts = {"experiment": self.layout.experiment, **facts}
         known = read_config(self.path)
         self.changes = []
         if known and known.get("dataset", {}).get("sha256") != facts["dataset"]["sha256"]:
@@ -58,7 +64,8 @@ class Record:
             history = list(known.get("history", []))
             self.changes = _differences(known, facts)
             if self.changes and (not history or history[-1]["changes"] != self.changes):
-                history.append({"from_cycle": state.cycle + 1 if state else 0, "changes": self.changes})
+                begins = state.cycle + 1 if state else self.layout.first
+                history.append({f"from_{self.layout.unit}": begins, "changes": self.changes})
             origin = {key: known[key] for key in facts if key in known and key != "settings"}
             facts = {**facts, **origin, "history": history}
         else:
@@ -70,24 +77,25 @@ class Record:
             files.write_json(self.path / "config.json", facts)
         return state
 
-    def publish(self, state, acquired):
-        """Rewrites tables and acquired images from a committed state, and removes older checkpoints."""
+    def publish(self, state, acquired=None):
+        """Rewrites tables and acquired images (if any) from a committed state, and removes older checkpoints."""
         for name, text in state.texts.items():
             self._write_if_new(f"{name}.csv", text.encode())
-        self._write_if_new(ACQUIRED, files.npz_bytes(acquired))
+        if acquired is not None:
+            self._write_if_new(ACQUIRED, files.npz_bytes(acquired))
         checkpoint.remove_others(self._checkpoints, state.cycle)
 
     def remove_pictures(self):
         """Removes the pictures of a shorter run, so that pictures always show a finished one."""
-        for name in PICTURES:
+        for name in self.layout.pictures:
             files.remove(self.path / name)
 
-    def commit(self, state, acquired):
-        """Commits a cycle.
+    def commit(self, state, acquired=None):
+        """Commits a cycle or an epoch.
 
         Args:
-          state: the `State` after the cycle.
-          acquired: dict of arrays for `acquired.npz`.
+          state: the `State` after it.
+          acquired: dict of arrays for `acquired.npz`, or None.
 
         Raises:
           RecordError: if the lock was lost.
@@ -101,6 +109,49 @@ class Record:
         path = self.path / name
         if not path.exists() or path.read_bytes() != data:
             files.write_bytes(path, data)
+
+
+def make_directory(path, output_dir):
+    """Makes a record's directory.
+
+    Args:
+      path: the directory.
+      output_dir: the setting that it follows from.
+
+    Returns:
+      `path`.
+
+    Raises:
+      UserError: if it cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise UserError(
+            f"--output_dir={output_dir} cannot be used: {error.strerror} ({path}); "
+            "give a directory that you can write to"
+        ) from error
+    if not writable:
+        raise UserError(
+            f"--output_dir={output_dir} cannot be written to ({path}); give a directory that you can write to"
+        )
+    return path
+
+
+def finished_state(path, settings):
+    """The committed state of a record with nothing half-written, or None.
+
+    Raises:
+      RecordError: if the record is damaged or of another configuration than `settings`.
+    """
+    try:
+        state = inspect(path, settings)
+    except RecordError:
+        if (path / LOCK_NAME).exists():  # perhaps it is only being written: whoever opens it takes the lock first
+            return None
+        raise
+    return state if state and is_published(path, state) else None
 
 
 def inspect(path, settings=None):
@@ -124,15 +175,17 @@ def inspect(path, settings=None):
         return None
     if settings is not None:
         check_settings(path, known, settings)
-    state = checkpoint.read(path / "checkpoint")
+    layout = layout_of(known)
+    state = checkpoint.read(path / "checkpoint", layout)
     if state is None:
         if (path / "metrics.csv").exists():
             raise damaged(path / "checkpoint" / checkpoint.POINTER, "it is missing")
         return None
     allowed = [state, *_previous(path / "checkpoint", state)]
-    for name in tables.COLUMNS:
+    for name in layout.columns:
         _check_table(path / f"{name}.csv", [other.texts[name] for other in allowed])
-    _check_acquired(path / ACQUIRED, [acquired_order(other) for other in allowed])
+    if layout.keeps_images:
+        _check_acquired(path / ACQUIRED, [acquired_order(other) for other in allowed])
     return state
 
 
@@ -143,11 +196,15 @@ def is_published(path, state):
     expected = {f"{name}.csv": text for name, text in state.texts.items()}
     return (
         all((path / name).exists() and (path / name).read_text() == text for name, text in expected.items())
-        and all((path / name).exists() for name in (ACQUIRED, *PICTURES))
-        and acquired_in(path / ACQUIRED) == acquired_order(state)
+        and all((path / name).exists() for name in state.layout.pictures)
+        and (not state.layout.keeps_images or _has_acquired(path / ACQUIRED, state))
         and len(checkpoint.numbered_files(folder)) == 1
         and not files.temporaries(path) + files.temporaries(folder)
     )
+
+
+def _has_acquired(file, state):
+    return file.exists() and acquired_in(file) == acquired_order(state)
 
 
 def read_config(path):
@@ -160,6 +217,7 @@ def read_config(path):
     try:
         known = json.loads(file.read_text())
         known["settings"].items()
+        layout_of(known)
         return known
     except FileNotFoundError:
         return None
@@ -175,7 +233,7 @@ def acquired_order(state):
 def _previous(directory, state):
     """The state before the last commit, whose tables may still be there after a kill."""
     path = directory / f"{state.cycle - 1:06d}.npz"
-    return [checkpoint.from_bytes(path.read_bytes(), path)] if path.exists() else []
+    return [checkpoint.from_bytes(path.read_bytes(), path, state.layout)] if path.exists() else []
 
 
 def check_settings(path, known, settings):
@@ -187,7 +245,7 @@ def check_settings(path, known, settings):
     differences = [
         f"{name}={stated.get(name)} there, {value} here"
         for name, value in settings.items()
-        if stated.get(name) != value and name not in CHANGEABLE
+        if stated.get(name) != value and name not in layout_of(known).changeable
     ]
     if differences:
         raise RecordError(
@@ -195,7 +253,6 @@ def check_settings(path, known, settings):
         )
 
 
-CHANGEABLE = ("max_labels", "test_every")
 EARLIER = {
     "inference": "variational",
     "dropout_layers": "auto",

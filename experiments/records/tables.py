@@ -37,21 +37,21 @@ def cell(value):
     return str(value) if isinstance(value, (str, int)) else repr(float(value))
 
 
-def row(name, **values):
-    """A row of table `name` as a dict of texts.
+def row(table, columns=COLUMNS, /, **values):
+    """A row of a table as a dict of texts; `columns` is a dict from tables to their columns.
 
     Raises:
       KeyError: if a value has no column.
     """
-    unknown = set(values) - set(COLUMNS[name])
+    unknown = set(values) - set(columns[table])
     if unknown:
-        raise KeyError(f"{name} has no column {sorted(unknown)}")
-    return {column: cell(values.get(column)) for column in COLUMNS[name]}
+        raise KeyError(f"{table} has no column {sorted(unknown)}")
+    return {column: cell(values.get(column)) for column in columns[table]}
 
 
-def to_text(name, rows):
+def to_text(table, rows, columns=COLUMNS):
     """The CSV text of a table."""
-    return csv_text(COLUMNS[name], rows)
+    return csv_text(columns[table], rows)
 
 
 def csv_text(columns, rows):
@@ -63,18 +63,18 @@ def csv_text(columns, rows):
     return buffer.getvalue()
 
 
-def from_text(name, text):
+def from_text(table, text, columns=COLUMNS):
     """The rows of a table's CSV text.
 
     Raises:
       ValueError: if it is not a table of this name.
     """
     reader = csv.DictReader(io.StringIO(text))
-    if tuple(reader.fieldnames or ()) != COLUMNS[name]:
-        raise ValueError(f"the columns of {name} are {','.join(COLUMNS[name])}, found {reader.fieldnames}")
+    if tuple(reader.fieldnames or ()) != columns[table]:
+        raise ValueError(f"the columns of {table} are {','.join(columns[table])}, found {reader.fieldnames}")
     rows = list(reader)
     if any(None in r or None in r.values() for r in rows):
-        raise ValueError(f"{name} has a row that is too short or too long")
+        raise ValueError(f"{table} has a row that is too short or too long")
     return rows
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from bayes_layers.models.architectures import ARCHITECTURES
 from bayes_layers.settings import SettingError, Settings, check, setting, valid_values
 from experiments.active_learning import config as single
 from experiments.active_learning.config import ActiveLearningConfig
@@ -117,8 +118,8 @@ class StudyConfig(StudySettings, LaunchSettings, ActiveLearningConfig):
             ) from None
 
     def everything(self, dimension, field):
-        """What `all` means for a dimension."""
-        return field.metadata["choices"]
+        """What `all` means for a dimension; of architectures, those of Zeng et al."""
+        return ARCHITECTURES if dimension == "archs" else field.metadata["choices"]
 
     def run_config(self, **changes):
         """The `ActiveLearningConfig` of one run of this study."""

@@ -3,7 +3,6 @@
 import itertools
 from typing import NamedTuple
 
-from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from experiments.active_learning.config import ActiveLearningConfig
 
 # What no run of a network without Bayesian layers depends on: it has no posterior to begin and no KL to scale.
@@ -25,7 +24,7 @@ def canonical(config):
 
     So a CNN is run once, not once for each initial variance.
     """
-    if BAYESIAN_LAYERS[config.arch]:
+    if config.is_bayesian:
         return config
     return config.replace(**{name: getattr(ActiveLearningConfig, name) for name in _POSTERIOR_ONLY})
 

@@ -51,7 +51,7 @@ class Slice:
     def mus_of(self, arch):
         """The values of `mu_init` that make a difference to an architecture: one if nothing is Bayesian."""
         mus = self.results.study.values("mus") if self.mu_init is None else (self.mu_init,)
-        return mus if BAYESIAN_LAYERS[arch] else mus[:1]
+        return mus if BAYESIAN_LAYERS.get(arch, True) else mus[:1]
 
 
 def slices(results, by_mu):

@@ -89,6 +89,6 @@ def _tuned_csv(part, cell):
 def _paper_number(part, arch, acquisition):
     """The number of the paper's Table 3, if the runs have its protocol and it chose from these mu_init."""
     runs = [run for mu in part.mus_of(arch) for run in part.results.runs(part.cell(arch, acquisition, mu)).values()]
-    if BAYESIAN_LAYERS[arch] and set(part.mus_of(arch)) != set(MUS):
+    if BAYESIAN_LAYERS.get(arch, True) and set(part.mus_of(arch)) != set(MUS):
         return None
     return paper_number(part.results, runs, part.cell(arch, acquisition, part.mus_of(arch)[0]), TABLE3)

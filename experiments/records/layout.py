@@ -1,0 +1,85 @@
+"""What the records of an experiment hold: the one thing in which they differ. Light: no TensorFlow."""
+
+import dataclasses
+
+from experiments.records import tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The files of one kind of record.
+
+    Attributes:
+      experiment: its name: of the directory, and in `config.json`.
+      unit: what ends with a commit, "cycle" or "epoch"; the first column of every table counts it.
+      first: number of the first commit.
+      columns: dict from a table's name to its columns.
+      pictures: the pictures that a finished record has.
+      changeable: settings that may differ when a record is continued.
+      keeps_images: whether the record holds `acquired.npz`.
+    """
+
+    experiment: str
+    unit: str
+    first: int
+    columns: dict
+    pictures: tuple
+    changeable: tuple
+    keeps_images: bool
+
+    def row(self, table, **values):
+        """A row of a table as a dict of texts (`tables.row`)."""
+        return tables.row(table, self.columns, **values)
+
+    def empty_rows(self):
+        """The rows of all tables before the first commit."""
+        return {name: [] for name in self.columns}
+
+
+ACTIVE_LEARNING = Layout(
+    experiment="al_mnist",
+    unit="cycle",
+    first=0,
+    columns=tables.COLUMNS,
+    pictures=("learning_curve.png", "acquired.png"),
+    changeable=("max_labels", "test_every"),
+    keeps_images=True,
+)
+
+IMAGE_CLASSIFICATION = Layout(
+    experiment="image_classification",
+    unit="epoch",
+    first=1,
+    columns={
+        "metrics": (
+            "epoch",
+            "train_error",
+            "val_error",
+            "test_error",
+            "train_nll",
+            "train_kl",
+            "kl_weight",
+            "val_nll",
+            "test_nll",
+            "test_brier",
+            "test_ece",
+            "aleatoric",
+            "epistemic",
+            "train_seconds",
+            "predict_seconds",
+        ),
+        "posterior": ("epoch", "layer", "sigma_mean", "sigma_std", "snr_median", "kl"),
+        "calibration": ("epoch", "bin", "count", "confidence", "accuracy"),
+        "weights": ("epoch", "layer", "index", "mu", "sigma"),
+    },
+    pictures=("learning_curve.png",),
+    changeable=("epochs", "test_every", "patience"),
+    keeps_images=False,
+)
+
+LAYOUTS = {layout.experiment: layout for layout in (ACTIVE_LEARNING, IMAGE_CLASSIFICATION)}
+
+
+def layout_of(config):
+    """The `Layout` of a record by the content of its `config.json`; those of active learning do not name it."""
+    return LAYOUTS[config.get("experiment", ACTIVE_LEARNING.experiment)]
