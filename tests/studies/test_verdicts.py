@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.shridhar.verdicts import Claim, Estimate, judge, page
+from experiments.studies.verdicts import Claim, Estimate, judge, page
 
 
 def seeds(*values):
