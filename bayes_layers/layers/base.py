@@ -69,7 +69,7 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
           *args: those of the tfp layer (units; or filters and kernel_size).
           mu_init: mean of the initial rho; the posterior standard deviation is softplus(rho).
           sigma_init: standard deviation of the initial rho.
-          loc_init: initial posterior means, "tfp": N(0, 0.1^2), or "glorot".
+          loc_init: initial posterior means, "tfp": N(0, 0.1^2), "glorot", or "normal": N(0, 1).
           variance: "softplus" or "alpha", how the posterior's variance is parameterised
             (`bayes_layers.layers.posteriors`).
           variational_bias: give the bias a Normal posterior and a N(0, 1) prior too, instead of a

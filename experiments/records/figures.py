@@ -94,5 +94,5 @@ def png(figure):
 
 
 def save(figure, path):
-    """Writes a figure as PNG, and closes it."""
+    """Writes a Matplotlib figure as a PNG, all of it or nothing, and closes it."""
     files.write_bytes(path, png(figure))

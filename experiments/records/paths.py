@@ -19,7 +19,21 @@ def text_of(value):
 def settings_part(config):
     """`mu<mu_init>` and every other result-changing setting that is not at its default."""
     own_place = ("arch", "acquisition", "dataset", "mu_init", "seed")
-    parts = [f"mu{text_of(config.mu_init)}"]
+    return changed_settings(f"mu{text_of(config.mu_init)}", config, own_place)
+
+
+def changed_settings(first, config, own_place):
+    """A directory's name: `first`, then `,<setting>=<value>` for every setting that says what a run is.
+
+    Args:
+      first: the name's beginning.
+      config: a config; result-changing settings that are not at their default are named, in alphabetical order.
+      own_place: settings that are not named, since they have a place of their own or mean nothing.
+
+    Returns:
+      str, not too long for a file system.
+    """
+    parts = [first]
     for field in sorted(dataclasses.fields(config), key=lambda field: field.name):
         value = getattr(config, field.name)
         if field.metadata["result"] and field.name not in own_place and value != field.default:
