@@ -1,4 +1,4 @@
-"""The configuration of a comparison: the runs of a table, all with the same settings but for what it compares. Light."""
+"""The configuration of a comparison: the runs of a table, with the same settings but for what it compares. Light."""
 
 import dataclasses
 
@@ -57,7 +57,9 @@ class ComparisonConfig(ComparisonSettings, ClassificationConfig):
     def is_chosen(self, changes):
         """Whether a run with these settings is of a chosen model and inference."""
         models = names_in("models", self.models, IMAGE_NETWORKS)
-        return changes["model"] in models and changes["inference"] in names_in("inferences", self.inferences, INFERENCES)
+        return changes["model"] in models and changes["inference"] in names_in(
+            "inferences", self.inferences, INFERENCES
+        )
 
     def run_config(self, **changes):
         """The `ClassificationConfig` of one run."""
