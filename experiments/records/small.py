@@ -9,7 +9,7 @@ import pathlib
 
 from experiments.errors import RecordError, UserError
 from experiments.records import facts, figures, files, tables
-from experiments.records.paths import text_of
+from experiments.records.paths import changed_settings
 from experiments.records.record import read_config
 
 CONFIG = "config.json"
@@ -18,7 +18,8 @@ CONFIG = "config.json"
 class SmallRecord:
     """The tables of one experiment with one config.
 
-    It is at `<output_dir>/<name>[/<setting>=<value>[,...]]/seed<seed>`, for settings that are not at their defaults.
+    It is at `<output_dir>/<name>[/<part>][/<setting>=<value>[,...]][/seed<seed>]`, for settings that are not at their
+    defaults, and with the seed if there is such a setting.
     """
 
     def __init__(self, name, config, part="", source=None):
@@ -26,18 +27,14 @@ class SmallRecord:
 
         Args:
           name: the experiment's directory under `--output_dir`.
-          config: frozen settings with `output_dir`, `seed` and, to draw without running, `report_only`.
+          config: frozen settings with `output_dir` and `report_only` (which says to read only).
           part: a directory between the name and the settings, such as what was examined.
           source: SHA-256 of what was examined; tables that were made of something else are made again. Or None.
         """
         self.config, self._source = config, source
-        changed = [
-            f"{field.name}={text_of(getattr(config, field.name))}"
-            for field in sorted(dataclasses.fields(config), key=lambda field: field.name)
-            if field.metadata["result"] and field.name != "seed" and getattr(config, field.name) != field.default
-        ]
-        root = pathlib.Path(config.output_dir).expanduser() / name
-        self.path = root / part / ",".join(changed) / f"seed{config.seed}"
+        root = pathlib.Path(config.output_dir).expanduser() / name / part
+        changed = changed_settings("", config, ("seed",)).removeprefix(",")
+        self.path = root / changed / (f"seed{config.seed}" if hasattr(config, "seed") else "")
 
     @property
     def is_complete(self):
