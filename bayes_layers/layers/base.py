@@ -21,6 +21,7 @@ import tf_keras
 
 from bayes_layers import streams
 from bayes_layers.layers import posteriors, priors, randomness
+from bayes_layers.layers.masks import MaskedKernel
 from bayes_layers.layers.products import Products
 
 tfd = tfp.distributions
@@ -64,7 +65,7 @@ def sharing_draws(model, seed):
             layer._shared_draw = None
 
 
-class MeanFieldLayer(OwnSeeds, Products):
+class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
     """Mixin for a tfp.layers variational layer with a factorised Normal posterior on its kernel.
 
     The subclass says what the layer does with a kernel (`_linear`) and how its output is perturbed
@@ -251,10 +252,12 @@ class MeanFieldLayer(OwnSeeds, Products):
         """
         if self.prior is not None and not self.prior.has_tfp_kl:
             own_seed = randomness.fold_in(self._seed_or_own(seed), PRIOR) if self.prior.needs_seed else None
-            return self.prior.kl(list(self.normal_posteriors().values()), self.scale_posterior, own_seed)
+            found = self.normal_posteriors()
+            masks = [self._kernel_mask if name == "kernel" else None for name in found]
+            return self.prior.kl(list(found.values()), self.scale_posterior, own_seed, masks)
         total = tf.constant(0.0)
         if self.kernel_prior is not None:
-            total += self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
+            total += self._kernel_kl()
         if self.bias_posterior is not None and self.bias_prior is not None:
             total += self.bias_divergence_fn(self.bias_posterior, self.bias_prior, None)
         return total
@@ -275,15 +278,21 @@ class MeanFieldLayer(OwnSeeds, Products):
             return None
         return priors.scale_from_weights(*self._scale_weights)
 
+    def _kernel_kl(self):
+        if self._kernel_mask is None:
+            return self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
+        of_each = self.kernel_divergence_fn(self.kernel_posterior.distribution, self.kernel_prior.distribution, None)
+        return tf.reduce_sum(self._kept(tf.ensure_shape(of_each, self.kernel_shape)))
+
     @property
     def kernel_loc(self):
-        """Posterior means of the kernel."""
-        return self.kernel_posterior.distribution.loc
+        """Posterior means of the kernel; 0 where a weight is pruned."""
+        return self._kept(self.kernel_posterior.distribution.loc)
 
     @property
     def kernel_scale(self):
-        """Posterior standard deviations of the kernel, a tensor of the kernel's shape."""
-        return tf.convert_to_tensor(self.kernel_posterior.distribution.scale)
+        """Posterior standard deviations of the kernel, a tensor of the kernel's shape; 0 where a weight is pruned."""
+        return self._kept(tf.convert_to_tensor(self.kernel_posterior.distribution.scale))
 
     def initial_values(self, seed):
         """Fresh initial values of the trainable weights, in their order.
