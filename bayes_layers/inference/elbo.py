@@ -82,12 +82,12 @@ def negative_elbo(network, images, labels, mask, seed, weight):
     Args:
       network: a `Network`.
       images: `[B, ...]`; labels: int `[B]`; mask: float `[B]`.
-      seed: int64 tensor `[2]`, of the weight noise and dropout.
+      seed: int64 tensor `[2]`, of the weight noise, dropout, and a KL that is a Monte-Carlo estimate.
       weight: scalar, what `kl_weight` returned.
 
     Returns:
       `(negative_elbo, nll, kl)`, scalars in nats; `negative_elbo = nll + weight * kl`.
     """
     nll = mean_nll(network(images, training=True, seed=seed), labels, mask)
-    kl = network.kl()
+    kl = network.kl(seed)
     return nll + weight * kl, nll, kl

@@ -20,12 +20,12 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from bayes_layers import streams
-from bayes_layers.layers import posteriors, randomness
+from bayes_layers.layers import posteriors, priors, randomness
 from bayes_layers.layers.products import Products
 
 tfd = tfp.distributions
 
-KERNEL, BIAS, SIGN_IN, SIGN_OUT = range(4)  # uses of a layer's seed
+KERNEL, BIAS, SIGN_IN, SIGN_OUT, PRIOR = range(5)  # uses of a layer's seed
 
 
 class OwnSeeds:
@@ -83,6 +83,11 @@ class MeanFieldLayer(OwnSeeds, Products):
         loc_init="tfp",
         variance="softplus",
         variational_bias=False,
+        prior="normal",
+        prior_scale=1.0,
+        hyperprior="fixed",
+        hyperprior_scale=1.0,
+        kl_samples=priors.KL_SAMPLES,
         seed=None,
         **kwargs,
     ):
@@ -95,10 +100,20 @@ class MeanFieldLayer(OwnSeeds, Products):
           loc_init: initial posterior means, "tfp": N(0, 0.1^2), "glorot", or "normal": N(0, 1).
           variance: "softplus" or "alpha", how the posterior's variance is parameterised
             (`bayes_layers.layers.posteriors`).
-          variational_bias: give the bias a Normal posterior and a N(0, 1) prior too, instead of a
+          variational_bias: give the bias a Normal posterior and the prior too, instead of a
             point estimate without KL.
+          prior: "normal", "laplace", "cauchy", "flat", any scalar TFP distribution on the whole real line, a function
+            from a scale to one, or a `priors.Prior` (`bayes_layers.layers.priors`).
+          prior_scale: the prior's scale; under a hyperprior, where the learned scale begins.
+          hyperprior: the prior of that scale: "fixed" (it is not learned), "half_normal", "half_cauchy",
+            "inverse_gamma", or a TFP distribution on the positive numbers.
+          hyperprior_scale: the hyperprior's own scale.
+          kl_samples: draws per weight where the KL has no closed form.
           seed: int, the seed of calls that are given none; None takes one from Python's `random`.
           **kwargs: other arguments of the tfp layer; `kernel_posterior_fn` and the like override ours.
+
+        Raises:
+          ValueError: for a prior that is none, or one besides a `kernel_prior_fn` or `kernel_divergence_fn`.
         """
         self._settings = {
             "mu_init": mu_init,
@@ -108,14 +123,24 @@ class MeanFieldLayer(OwnSeeds, Products):
             "variational_bias": variational_bias,
         }
         self._custom = sorted(name for name in kwargs if name.endswith("_fn"))
+        self.prior = priors.make_prior(prior, prior_scale, hyperprior, hyperprior_scale, kl_samples)
+        self._prior_arguments = (hyperprior_scale, kl_samples, hyperprior)
+        if "kernel_prior_fn" in kwargs:
+            if prior != "normal" or hyperprior != "fixed":
+                raise ValueError("a layer takes a prior or a kernel_prior_fn, not both")
+            self.prior = None
+        elif "kernel_divergence_fn" in kwargs and not self.prior.has_tfp_kl:
+            raise ValueError(
+                f"{self.prior} brings its own divergence: a layer cannot take a kernel_divergence_fn besides"
+            )
         posterior = (mu_init, sigma_init, loc_init, variance)
         ours = {
             "kernel_posterior_fn": posteriors.mean_field_normal(*posterior),
-            "kernel_prior_fn": posteriors.standard_normal_prior,
+            "kernel_prior_fn": self.prior and self.prior.prior_fn,
         }
         if variational_bias:
             ours["bias_posterior_fn"] = posteriors.mean_field_normal(*posterior)
-            ours["bias_prior_fn"] = posteriors.standard_normal_prior
+            ours["bias_prior_fn"] = self.prior.prior_fn if self.prior else posteriors.standard_normal_prior
         else:
             ours["bias_posterior_fn"] = posteriors.point_estimate(loc_init)
         super().__init__(*args, **{**ours, **kwargs})
@@ -129,6 +154,11 @@ class MeanFieldLayer(OwnSeeds, Products):
                 f"{type(self).__name__} needs a kernel_posterior_fn that gives "
                 f"tfd.Independent(tfd.Normal), got {kernel.name}"
             )
+        if self.prior is not None and self.prior.hyperprior is not None:  # last, so that the others keep their places
+            self._scale_weights = [
+                self.add_weight(name=name, shape=(), initializer=initializer)
+                for name, initializer in priors.scale_initializers(self.prior.scale).items()
+            ]
         self._build_own_seeds()
 
     def add_variable(self, *args, **kwargs):
@@ -159,8 +189,8 @@ class MeanFieldLayer(OwnSeeds, Products):
         adds_loss = seed is None
         seed = self._seed_or_own(seed)
         outputs = self._finish(self._sampled_outputs(inputs, seed), self._bias(seed), pool)
-        if adds_loss and (self.kernel_prior is not None or self.bias_prior is not None):
-            self.add_loss(self.kl_weight * self.kl())
+        if adds_loss and (self.prior is not None or self.kernel_prior is not None or self.bias_prior is not None):
+            self.add_loss(self.kl_weight * self.kl(seed))
         return outputs
 
     def draw(self, seed, apart=True):
@@ -209,14 +239,41 @@ class MeanFieldLayer(OwnSeeds, Products):
             mean_outputs = tf.cast(self._linear(inputs, loc), tf.float32)
         return self._finish(mean_outputs + tf.cast(self._linear(inputs, deviation), tf.float32), bias, pool)
 
-    def kl(self):
-        """KL[q || p] of the layer in nats, a scalar: the sum over kernel and, if variational, bias."""
+    def kl(self, seed=None):
+        """KL[q || p] of the layer in nats, a scalar: the sum over kernel, variational bias and the prior's scale.
+
+        Args:
+          seed: int64 tensor `[2]`, for a KL that is a Monte-Carlo estimate (`self.prior.needs_seed`); None for the
+            next of the layer's own. The same seed gives the same bits; other priors ignore it.
+
+        Returns:
+          A scalar. With an improper prior it is no divergence, but minus the entropy of q.
+        """
+        if self.prior is not None and not self.prior.has_tfp_kl:
+            own_seed = randomness.fold_in(self._seed_or_own(seed), PRIOR) if self.prior.needs_seed else None
+            return self.prior.kl(list(self.normal_posteriors().values()), self.scale_posterior, own_seed)
         total = tf.constant(0.0)
         if self.kernel_prior is not None:
             total += self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
         if self.bias_posterior is not None and self.bias_prior is not None:
             total += self.bias_divergence_fn(self.bias_posterior, self.bias_prior, None)
         return total
+
+    def normal_posteriors(self):
+        """Means and standard deviations of what has a Normal posterior: a dict from "kernel", "bias" to pairs."""
+        found = {"kernel": self.kernel_posterior, "bias": self.bias_posterior}
+        return {
+            name: (posterior.distribution.loc, posterior.distribution.scale)
+            for name, posterior in found.items()
+            if posterior is not None and isinstance(posterior.distribution, tfd.Normal)
+        }
+
+    @property
+    def scale_posterior(self):
+        """The `LogNormalScale` of the prior's scale under a hyperprior, else None."""
+        if self.prior is None or self.prior.hyperprior is None:
+            return None
+        return priors.scale_from_weights(*self._scale_weights)
 
     @property
     def kernel_loc(self):
@@ -244,8 +301,12 @@ class MeanFieldLayer(OwnSeeds, Products):
         values = []
         for number, weight in enumerate(self.trainable_weights):
             is_point_bias = "bias" in weight.name and not self._settings["variational_bias"]
+            kind = weight.name.split(":")[0].split("/")[-1]
             is_spread = any(name in weight.name for name in posteriors.SPREADS.values())
-            initializer = spread if is_spread else point if is_point_bias else loc
+            if kind in priors.SCALE_WEIGHTS:
+                initializer = priors.scale_initializers(self.prior.scale)[kind]
+            else:
+                initializer = spread if is_spread else point if is_point_bias else loc
             values.append(initializer.values(weight.shape, randomness.fold_in(seed, number)))
         return values
 
@@ -269,11 +330,13 @@ class MeanFieldLayer(OwnSeeds, Products):
         """The constructor's arguments, so that `from_config` builds the layer again.
 
         Raises:
-          NotImplementedError: if the layer was built with functions that are not ours.
+          NotImplementedError: if the layer was built with functions that are not ours, or a prior that cannot be
+            written down.
         """
         if self._custom:
             raise NotImplementedError(f"a layer with its own {', '.join(self._custom)} has no configuration")
-        config = {**tf_keras.layers.Layer.get_config(self), **self._settings, "seed": self.seed}
+        prior = priors.config_of(self.prior, *self._prior_arguments)
+        config = {**tf_keras.layers.Layer.get_config(self), **self._settings, **prior, "seed": self.seed}
         config["activation"] = tf_keras.activations.serialize(self.activation)
         return config
 
