@@ -214,14 +214,14 @@ class ElboTrainer:
 
         def body(i, parts):
             step = start + i
-            positions = batches[step]
+            positions = tf.gather(batches, step)  # XLA compiles a slice anew for every `start`
             mask = tf.cast(positions >= 0, tf.float32)
             positions = tf.maximum(positions, 0)
             values = self._one_step(
                 tf.gather(images, positions, batch_dims=axes),
                 tf.gather(labels, positions, batch_dims=axes),
                 mask,
-                kl_weights[step],
+                tf.gather(kl_weights, step),
                 make_seed(noise_key, before + step),
                 before + step,
             )
