@@ -49,7 +49,7 @@ def write(title, results, claims_of_parts, tables_of_parts):
     for part, verdict in zip(owners, verdicts, strict=True):
         lines += _claim(part, verdict)
     for heading, comparisons in tables_of_parts:
-        lines += [f"## {heading}", "", _comparisons(comparisons)]
+        lines += [f"## {heading}", "", comparison_table(comparisons)]
     lines += [HOW, *_lacking(results)]
     return {"claims.md": "\n".join(lines), "claims.csv": to_csv(_csv_rows(owners, verdicts))}
 
@@ -66,7 +66,7 @@ def _summary(results):
 def _claim(part, verdict):
     claim = verdict.claim
     lines = [f"### {claim.name} ({part.title})", "", f"> {claim.sentence} ({claim.source})", ""]
-    lines += [f"**{verdict.word.capitalize()}**: {verdict.why}.", "", _comparisons(claim.comparisons)]
+    lines += [f"**{verdict.word.capitalize()}**: {verdict.why}.", "", comparison_table(claim.comparisons)]
     return [*lines, *[f"{text}\n" for text in (_paper(claim), claim.note) if text]]
 
 
@@ -80,7 +80,8 @@ def _paper(claim):
     return f"{text} (not in {'; '.join(against)})." if against else f"{text}."
 
 
-def _comparisons(comparisons):
+def comparison_table(comparisons):
+    """The Markdown table of comparisons: pairs, differences with their interval, and the sign test."""
     header = ["a", "b", "where", "pairs", "a - b (points)", "a lower/higher/equal", "p"]
     return to_markdown(header, [_line(comparison) for comparison in comparisons])
 
