@@ -19,7 +19,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "DeterministicDense",
             "MonteCarloDropout",
         ],
-        "bayes_layers.models": ["Network", "build_network", "load_network"],
+        "bayes_layers.models": ["Network", "build_network", "load_network", "posterior_as_prior"],
+        "bayes_layers.conversion": ["bayesian", "predict_samples"],
         "bayes_layers.inference": ["ElboTrainer", "PosteriorPredictive"],
     },
 )

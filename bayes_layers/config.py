@@ -5,12 +5,16 @@ Defaults are the protocol of Zeng, Lesnikowski & Alvarez 2018. Light: neither ab
 
 import dataclasses
 
+from bayes_layers.layers.prior_names import HYPERPRIORS, PRIORS
 from bayes_layers.models.architectures import BAYESIAN_LAYERS, IMAGE_NETWORKS, INFERENCES, NETWORKS
 from bayes_layers.settings import SettingError, Settings, setting
 
 AUTO_BOOL = ("auto", "true", "false")
 KL_SCHEDULES = ("constant", "blundell")
 ESTIMATORS = ("flipout", "local_reparameterization", "local_reparameterization_all")
+
+
+PRIOR_SETTINGS = ("prior", "prior_scale", "hyperprior", "hyperprior_scale", "variational_bias", "kl_samples")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +72,28 @@ class LayerSettings(Settings):
         "networks of Zeng et al., local_reparameterization_all in those of Shridhar.",
         choices=("auto", *ESTIMATORS),
     )
+    prior: str = setting(
+        "normal",
+        "Prior of the weights of the Bayesian layers; flat is improper (its KL is minus the entropy).",
+        choices=PRIORS,
+    )
+    prior_scale: float = setting(
+        1.0, "The prior's scale; under a hyperprior, where the learned scale starts.", above=0, maximum=1e6
+    )
+    hyperprior: str = setting(
+        "fixed",
+        "Prior of the prior's scale, one per layer, which is then learned with the weights; fixed: it is not learned.",
+        choices=HYPERPRIORS,
+    )
+    hyperprior_scale: float = setting(
+        1.0, "The hyperprior's own scale (of the inverse-Gamma: with concentration 1).", above=0, maximum=1e6
+    )
+    variational_bias: bool = setting(
+        False, "Give the biases of the Bayesian layers posterior and prior too, instead of point estimates."
+    )
+    kl_samples: int = setting(
+        4, "Draws per weight and step for a KL without a closed form (the cauchy prior's).", minimum=1, maximum=10_000
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +109,10 @@ class NetworkSettings(LayerSettings, ArchitectureSettings):
     def __post_init__(self):
         super().__post_init__()
         self._check_inference()
+        if self.prior == "flat" and self.hyperprior != "fixed":
+            raise SettingError(
+                f"--hyperprior={self.hyperprior} is not valid: a flat prior has no scale, so that it takes fixed"
+            )
         if self.estimator == self._usual_estimator:  # one way to say one thing: records lie where it says
             object.__setattr__(self, "estimator", "auto")
 

@@ -57,6 +57,7 @@ def work(config):
     if _is_done(config, path):
         return
     print(f"record: {path}", file=sys.stderr, flush=True)
+    _tell_if_improper(config)
     entry.start_tensorflow()
     from experiments.active_learning.watch import Watch
 
@@ -78,6 +79,7 @@ def _side_by_side(config, dataset_name):
     if not any(configs):
         return
     print(f"records: {paths[0]} to {paths[-1].name}", file=sys.stderr, flush=True)
+    _tell_if_improper(config)
     entry.start_tensorflow()
     from experiments.active_learning.side_by_side import run_side_by_side
     from experiments.active_learning.watch import Watch
@@ -91,6 +93,16 @@ def _side_by_side(config, dataset_name):
             watch.close()
     for one in filter(None, finished):
         _finish("done", one)
+
+
+def _tell_if_improper(config):
+    if config.prior == "flat":
+        print(
+            "note: a flat prior is improper. The KL columns are minus the posterior's entropy, the bound has no "
+            "maximum, and training stops after --epochs",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _is_done(config, path):

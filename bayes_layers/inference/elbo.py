@@ -107,7 +107,7 @@ def negative_elbo(network, images, labels, mask, seed, weight, nll=mean_nll):
     Args:
       network: a `Network`.
       images: `[B, ...]`; labels: int `[B]`; mask: float `[B]`.
-      seed: int64 tensor `[2]`, of the weight noise and dropout.
+      seed: int64 tensor `[2]`, of the weight noise, dropout, and a KL that is a Monte-Carlo estimate.
       weight: scalar, what `kl_weight` returned.
       nll: the likelihood, a function of outputs, labels and mask such as `mean_nll` or `mean_normal_nll`.
 
@@ -115,5 +115,5 @@ def negative_elbo(network, images, labels, mask, seed, weight, nll=mean_nll):
       `(negative_elbo, nll, kl)`, scalars in nats; `negative_elbo = nll + weight * kl`.
     """
     mean = nll(network(images, training=True, seed=seed), labels, mask)
-    kl = network.kl()
+    kl = network.kl(seed)
     return mean + weight * kl, mean, kl

@@ -16,7 +16,7 @@ import tf_keras
 
 from bayes_layers.inference.training import ElboTrainer, curve_of, minibatches
 from bayes_layers.layers import randomness
-from bayes_layers.layers.base import BIAS, KERNEL, SIGN_IN, SIGN_OUT
+from bayes_layers.layers.base import BIAS, KERNEL, PRIOR, SIGN_IN, SIGN_OUT
 from bayes_layers.layers.deterministic import DeterministicConvolution2D, DeterministicDense
 from bayes_layers.layers.dropout import MonteCarloDropout
 from bayes_layers.layers.flipout import Convolution2DFlipout, DenseFlipout
@@ -25,6 +25,7 @@ from bayes_layers.layers.local_reparameterization import (
     Convolution2DLocalReparameterization,
     DenseLocalReparameterization,
 )
+from bayes_layers.layers.priors import SCALE_WEIGHTS, scale_from_weights
 from bayes_layers.streams import stream_key
 
 tfd = tfp.distributions
@@ -123,7 +124,7 @@ class ReplicaTrainer(ElboTrainer):
             logits = self.logits(images, seed)
             nll = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
             nll = tf.reduce_sum(nll * mask, axis=1) / tf.reduce_sum(mask, axis=1)
-            kl = self.kl()
+            kl = self.kl(seed)
             loss = nll + kl_weight * kl
             if self._weight_decay:
                 squares = [_sum_per_replica(w**2) for w in self._decayed_stacks]
@@ -139,17 +140,40 @@ class ReplicaTrainer(ElboTrainer):
             outputs = self._apply_layer(layer, outputs, mine, folded)
         return outputs
 
-    def kl(self):
-        """KL[q || p] of every replica in nats, `[K]`."""
+    def kl(self, seeds):
+        """KL[q || p] of every replica in nats, `[K]`, for seeds int64 `[K, 2]`."""
         total, weights = tf.zeros([self.replicas]), iter(self._stacked)
-        for layer in self.network.stack:
+        for number, layer in enumerate(self.network.stack):
             mine = {_kind(weight): next(weights) for weight in layer.trainable_weights}
-            for name in ("kernel", "bias"):
-                prior = getattr(layer, f"{name}_prior", None)
-                if prior is not None and _has_posterior(mine, name):
-                    q = tfd.Normal(mine[f"{name}_loc"], _scale(mine, name))
-                    total += _sum_per_replica(tfd.kl_divergence(q, prior.distribution))
+            if not hasattr(layer, "kl"):
+                continue
+            if layer.prior.has_tfp_kl:
+                total += self._normal_kl(layer, mine)
+            else:
+                total += self._kl_one_by_one(layer, mine, [randomness.fold_in(s, number) for s in tf.unstack(seeds)])
         return total
+
+    def _normal_kl(self, layer, weights):
+        total = tf.zeros([self.replicas])
+        for name in ("kernel", "bias"):
+            prior = getattr(layer, f"{name}_prior", None)
+            if prior is not None and _has_posterior(weights, name):
+                q = tfd.Normal(weights[f"{name}_loc"], _scale(weights, name))
+                total += _sum_per_replica(tfd.kl_divergence(q, prior.distribution))
+        return total
+
+    def _kl_one_by_one(self, layer, weights, seeds):
+        """With another prior, every replica has draws, and perhaps a scale, of its own."""
+        names = [name for name in ("kernel", "bias") if _has_posterior(weights, name)]
+        stacked = [(tf.convert_to_tensor(weights[f"{name}_loc"]), _scale(weights, name)) for name in names]
+        kls = []
+        for k, seed in enumerate(seeds):
+            posteriors = [(loc[k], stddev[k]) for loc, stddev in stacked]
+            scale = None
+            if layer.prior.hyperprior is not None:
+                scale = scale_from_weights(*(weights[name][k] for name in SCALE_WEIGHTS))
+            kls.append(layer.prior.kl(posteriors, scale, randomness.fold_in(seed, PRIOR)))
+        return tf.stack(kls)
 
     def _apply_layer(self, layer, inputs, weights, seeds):
         if isinstance(layer, POINTWISE):

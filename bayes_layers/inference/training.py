@@ -214,14 +214,14 @@ class ElboTrainer:
 
         def body(i, parts):
             step = start + i
-            positions = batches[step]
+            positions = tf.gather(batches, step)  # XLA compiles a slice anew for every `start`
             mask = tf.cast(positions >= 0, tf.float32)
             positions = tf.maximum(positions, 0)
             values = self._one_step(
                 tf.gather(images, positions, batch_dims=axes),
                 tf.gather(labels, positions, batch_dims=axes),
                 mask,
-                kl_weights[step],
+                tf.gather(kl_weights, step),
                 make_seed(noise_key, before + step),
                 before + step,
             )
@@ -260,7 +260,7 @@ class ElboTrainer:
             lambda draw, *_: draw < self._train_samples, body, start, parallel_iterations=1
         )
         with tf.GradientTape() as tape:
-            kl = self.network.kl()
+            kl = self.network.kl(seed)
             rest = kl_weight * kl + self._penalty()
         others = tape.gradient(rest, weights, unconnected_gradients="zero")
         return nll + rest, nll, kl, [one + other for one, other in zip(gradients, others, strict=True)]

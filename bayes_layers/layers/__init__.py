@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "bayes_layers.layers.deterministic": ["DeterministicConvolution2D", "DeterministicDense"],
         "bayes_layers.layers.dropout": ["MonteCarloDropout"],
         "bayes_layers.layers.posteriors": ["mean_field_normal"],
+        "bayes_layers.layers.priors": ["PosteriorPrior", "Prior"],
         "bayes_layers.layers.randomness": ["make_seed", "fold_in"],
         "bayes_layers.streams": ["stream_key"],
     },

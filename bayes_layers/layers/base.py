@@ -12,6 +12,7 @@ A layer with a kernel also has `layer.mean_outputs(inputs)`, the part of its pro
 the next value of a counter of its own, a non-trainable weight, so that plain `fit` works as well.
 """
 
+import contextlib
 import random
 
 import tensorflow as tf
@@ -19,13 +20,13 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from bayes_layers import streams
-from bayes_layers.layers import posteriors, randomness
+from bayes_layers.layers import posteriors, priors, randomness
 from bayes_layers.layers.masks import MaskedKernel
 from bayes_layers.layers.products import Products
 
 tfd = tfp.distributions
 
-KERNEL, BIAS, SIGN_IN, SIGN_OUT = range(4)  # uses of a layer's seed
+KERNEL, BIAS, SIGN_IN, SIGN_OUT, PRIOR = range(5)  # uses of a layer's seed
 
 
 class OwnSeeds:
@@ -34,6 +35,8 @@ class OwnSeeds:
     def _init_own_seeds(self, seed):
         self.seed = seed
         self._own_key = random.getrandbits(63) if seed is None else streams.stream_key(seed, "layer")
+
+        self._shared_draw = None
 
     def _build_own_seeds(self):
         self._own_calls = self.add_weight(name="calls", shape=(), dtype=tf.int64, initializer="zeros", trainable=False)
@@ -44,13 +47,34 @@ class OwnSeeds:
         return randomness.make_seed(self._own_key, self._own_calls.assign_add(1))
 
 
+@contextlib.contextmanager
+def sharing_draws(model, seed):
+    """Within it, calls of a Keras model without seeds use one draw of all that is random in it, for all inputs.
+
+    Args:
+      model: a `tf_keras.Model`.
+      seed: int64 tensor `[2]`; every layer's draw follows from it and the layer's place.
+    """
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, OwnSeeds) and layer.is_stochastic]
+    try:
+        for place, layer in enumerate(layers):
+            layer._shared_draw = layer.draw(randomness.fold_in(seed, place))
+        yield
+    finally:
+        for layer in layers:
+            layer._shared_draw = None
+
+
 class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
     """Mixin for a tfp.layers variational layer with a factorised Normal posterior on its kernel.
 
     The subclass says what the layer does with a kernel (`_linear`) and how its output is perturbed
     (`_sampled_outputs`). The KL divergence KL[q || p] in nats is added raw, as a sum, by `add_loss`, as
-    in tfp.layers; `kl()` computes the same number. Dividing it is the objective's business.
+    in tfp.layers; `kl()` computes the same number. Dividing it is the objective's business, unless there is none but
+    Keras' `fit`: then `kl_weight`, set before the first call, is its factor in `add_loss`.
     """
+
+    kl_weight = 1.0
 
     def __init__(
         self,
@@ -60,6 +84,11 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         loc_init="tfp",
         variance="softplus",
         variational_bias=False,
+        prior="normal",
+        prior_scale=1.0,
+        hyperprior="fixed",
+        hyperprior_scale=1.0,
+        kl_samples=priors.KL_SAMPLES,
         seed=None,
         **kwargs,
     ):
@@ -72,10 +101,20 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
           loc_init: initial posterior means, "tfp": N(0, 0.1^2), "glorot", or "normal": N(0, 1).
           variance: "softplus" or "alpha", how the posterior's variance is parameterised
             (`bayes_layers.layers.posteriors`).
-          variational_bias: give the bias a Normal posterior and a N(0, 1) prior too, instead of a
+          variational_bias: give the bias a Normal posterior and the prior too, instead of a
             point estimate without KL.
+          prior: "normal", "laplace", "cauchy", "flat", any scalar TFP distribution on the whole real line, a function
+            from a scale to one, or a `priors.Prior` (`bayes_layers.layers.priors`).
+          prior_scale: the prior's scale; under a hyperprior, where the learned scale begins.
+          hyperprior: the prior of that scale: "fixed" (it is not learned), "half_normal", "half_cauchy",
+            "inverse_gamma", or a TFP distribution on the positive numbers.
+          hyperprior_scale: the hyperprior's own scale.
+          kl_samples: draws per weight where the KL has no closed form.
           seed: int, the seed of calls that are given none; None takes one from Python's `random`.
           **kwargs: other arguments of the tfp layer; `kernel_posterior_fn` and the like override ours.
+
+        Raises:
+          ValueError: for a prior that is none, or one besides a `kernel_prior_fn` or `kernel_divergence_fn`.
         """
         self._settings = {
             "mu_init": mu_init,
@@ -85,14 +124,24 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
             "variational_bias": variational_bias,
         }
         self._custom = sorted(name for name in kwargs if name.endswith("_fn"))
+        self.prior = priors.make_prior(prior, prior_scale, hyperprior, hyperprior_scale, kl_samples)
+        self._prior_arguments = (hyperprior_scale, kl_samples, hyperprior)
+        if "kernel_prior_fn" in kwargs:
+            if prior != "normal" or hyperprior != "fixed":
+                raise ValueError("a layer takes a prior or a kernel_prior_fn, not both")
+            self.prior = None
+        elif "kernel_divergence_fn" in kwargs and not self.prior.has_tfp_kl:
+            raise ValueError(
+                f"{self.prior} brings its own divergence: a layer cannot take a kernel_divergence_fn besides"
+            )
         posterior = (mu_init, sigma_init, loc_init, variance)
         ours = {
             "kernel_posterior_fn": posteriors.mean_field_normal(*posterior),
-            "kernel_prior_fn": posteriors.standard_normal_prior,
+            "kernel_prior_fn": self.prior and self.prior.prior_fn,
         }
         if variational_bias:
             ours["bias_posterior_fn"] = posteriors.mean_field_normal(*posterior)
-            ours["bias_prior_fn"] = posteriors.standard_normal_prior
+            ours["bias_prior_fn"] = self.prior.prior_fn if self.prior else posteriors.standard_normal_prior
         else:
             ours["bias_posterior_fn"] = posteriors.point_estimate(loc_init)
         super().__init__(*args, **{**ours, **kwargs})
@@ -106,6 +155,11 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
                 f"{type(self).__name__} needs a kernel_posterior_fn that gives "
                 f"tfd.Independent(tfd.Normal), got {kernel.name}"
             )
+        if self.prior is not None and self.prior.hyperprior is not None:  # last, so that the others keep their places
+            self._scale_weights = [
+                self.add_weight(name=name, shape=(), initializer=initializer)
+                for name, initializer in priors.scale_initializers(self.prior.scale).items()
+            ]
         self._build_own_seeds()
 
     def add_variable(self, *args, **kwargs):
@@ -131,11 +185,13 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         Returns:
           `[B, ...]`.
         """
+        if self._shared_draw is not None and seed is None:
+            return self.apply_draw(inputs, self._shared_draw, pool=pool)
         adds_loss = seed is None
         seed = self._seed_or_own(seed)
         outputs = self._finish(self._sampled_outputs(inputs, seed), self._bias(seed), pool)
-        if adds_loss and (self.kernel_prior is not None or self.bias_prior is not None):
-            self.add_loss(self.kl())
+        if adds_loss and (self.prior is not None or self.kernel_prior is not None or self.bias_prior is not None):
+            self.add_loss(self.kl_weight * self.kl(seed))
         return outputs
 
     def draw(self, seed, apart=True):
@@ -184,8 +240,19 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
             mean_outputs = tf.cast(self._linear(inputs, loc), tf.float32)
         return self._finish(mean_outputs + tf.cast(self._linear(inputs, deviation), tf.float32), bias, pool)
 
-    def kl(self):
-        """KL[q || p] of the layer in nats, a scalar: the sum over kernel and, if variational, bias."""
+    def kl(self, seed=None):
+        """KL[q || p] of the layer in nats, a scalar: the sum over kernel, variational bias and the prior's scale.
+
+        Args:
+          seed: int64 tensor `[2]`, for a KL that is a Monte-Carlo estimate (`self.prior.needs_seed`); None for the
+            next of the layer's own. The same seed gives the same bits; other priors ignore it.
+
+        Returns:
+          A scalar. With an improper prior it is no divergence, but minus the entropy of q.
+        """
+        if self.prior is not None and not self.prior.has_tfp_kl:
+            own_seed = randomness.fold_in(self._seed_or_own(seed), PRIOR) if self.prior.needs_seed else None
+            return self.prior.kl(list(self.normal_posteriors().values()), self.scale_posterior, own_seed)
         total = tf.constant(0.0)
         if self.kernel_prior is not None:
             total += self._kernel_kl()
@@ -198,6 +265,22 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
             return self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
         of_each = self.kernel_divergence_fn(self.kernel_posterior.distribution, self.kernel_prior.distribution, None)
         return tf.reduce_sum(self._kept(tf.ensure_shape(of_each, self.kernel_shape)))
+
+    def normal_posteriors(self):
+        """Means and standard deviations of what has a Normal posterior: a dict from "kernel", "bias" to pairs."""
+        found = {"kernel": self.kernel_posterior, "bias": self.bias_posterior}
+        return {
+            name: (posterior.distribution.loc, posterior.distribution.scale)
+            for name, posterior in found.items()
+            if posterior is not None and isinstance(posterior.distribution, tfd.Normal)
+        }
+
+    @property
+    def scale_posterior(self):
+        """The `LogNormalScale` of the prior's scale under a hyperprior, else None."""
+        if self.prior is None or self.prior.hyperprior is None:
+            return None
+        return priors.scale_from_weights(*self._scale_weights)
 
     @property
     def kernel_loc(self):
@@ -225,8 +308,12 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         values = []
         for number, weight in enumerate(self.trainable_weights):
             is_point_bias = "bias" in weight.name and not self._settings["variational_bias"]
+            kind = weight.name.split(":")[0].split("/")[-1]
             is_spread = any(name in weight.name for name in posteriors.SPREADS.values())
-            initializer = spread if is_spread else point if is_point_bias else loc
+            if kind in priors.SCALE_WEIGHTS:
+                initializer = priors.scale_initializers(self.prior.scale)[kind]
+            else:
+                initializer = spread if is_spread else point if is_point_bias else loc
             values.append(initializer.values(weight.shape, randomness.fold_in(seed, number)))
         return values
 
@@ -250,11 +337,13 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         """The constructor's arguments, so that `from_config` builds the layer again.
 
         Raises:
-          NotImplementedError: if the layer was built with functions that are not ours.
+          NotImplementedError: if the layer was built with functions that are not ours, or a prior that cannot be
+            written down.
         """
         if self._custom:
             raise NotImplementedError(f"a layer with its own {', '.join(self._custom)} has no configuration")
-        config = {**tf_keras.layers.Layer.get_config(self), **self._settings, "seed": self.seed}
+        prior = priors.config_of(self.prior, *self._prior_arguments)
+        config = {**tf_keras.layers.Layer.get_config(self), **self._settings, **prior, "seed": self.seed}
         config["activation"] = tf_keras.activations.serialize(self.activation)
         return config
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 
-from bayes_layers.config import NetworkSettings
+from bayes_layers.config import PRIOR_SETTINGS, NetworkSettings
 from bayes_layers.layers import flipout, local_reparameterization
 
 ESTIMATORS = {
@@ -20,7 +20,7 @@ ESTIMATORS = {
 
 
 def bayesian_layers(settings):
-    """Constructors of Bayesian layers with the posterior that the settings describe.
+    """Constructors of Bayesian layers with the posterior and prior that the settings describe.
 
     Args:
       settings: a `bayes_layers.config.NetworkSettings`.
@@ -28,8 +28,9 @@ def bayesian_layers(settings):
     Returns:
       `(convolution, dense)`, called like the classes of the layers.
     """
-    posterior = {name: getattr(settings, name) for name in ("mu_init", "sigma_init", "loc_init", "variance")}
-    return tuple(functools.partial(kind, **posterior) for kind in ESTIMATORS[settings.noise_estimator])
+    names = ("mu_init", "sigma_init", "loc_init", "variance", *PRIOR_SETTINGS)
+    arguments = {name: getattr(settings, name) for name in names}
+    return tuple(functools.partial(kind, **arguments) for kind in ESTIMATORS[settings.noise_estimator])
 
 
 def description_of(settings):

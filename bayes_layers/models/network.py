@@ -26,6 +26,7 @@ CUSTOM_OBJECTS = {
         initializers.Zeros,
     )
 }
+PRIOR_NAMES = ("_prior_loc:0", "_prior_stddev:0")
 KERNEL_NAMES = ("/kernel:0", "/kernel_posterior_loc:0")
 MONOTONE_ACTIVATIONS = tuple(
     getattr(tf_keras.activations, name) for name in ("linear", "relu", "softplus", "tanh", "sigmoid", "elu")
@@ -229,9 +230,17 @@ class Network(tf_keras.Model):
         is_followed = i + 1 < len(self.stack) and isinstance(self.stack[i + 1], DenseProduct)
         return is_followed and isinstance(self.stack[i], dropout.MonteCarloDropout)
 
-    def kl(self):
-        """KL[q || p] in nats, summed over all Bayesian layers; a scalar, 0 without any."""
-        return tf.add_n([layer.kl() for layer in self.bayesian_layers] or [tf.constant(0.0)])
+    def kl(self, seed=None):
+        """KL[q || p] in nats, summed over all Bayesian layers; a scalar, 0 without any.
+
+        Args:
+          seed: int64 tensor `[2]`, for KLs that are Monte-Carlo estimates; None for the layers' own.
+        """
+        parts = []
+        for i, layer in enumerate(self.stack):
+            if hasattr(layer, "kl"):
+                parts.append(layer.kl(None if seed is None else randomness.fold_in(seed, i)))
+        return tf.add_n(parts or [tf.constant(0.0)])
 
     def initial_values(self, seed):
         """Fresh initial values of the trainable weights, in their order, for a seed tensor `[2]`."""
@@ -261,16 +270,28 @@ class Network(tf_keras.Model):
             raise ValueError(f"these weights are not of this network: it has {expected}, they are {found}")
         self.assign([arrays[weight.name.split(":")[0]] for weight in self.trainable_weights])
 
+    def prior_arrays(self):
+        """The weights of priors that are trained posteriors, as a dict from name to array."""
+        return {weight.name.split(":")[0]: weight.numpy() for weight in self._prior_weights()}
+
+    def _prior_weights(self):
+        return [weight for weight in self.non_trainable_weights if weight.name.endswith(PRIOR_NAMES)]
+
     def to_arrays(self):
-        """Configuration and weights as a dict of arrays, for `np.savez`."""
+        """Configuration and weights as a dict of arrays, for `np.savez`.
+
+        Raises:
+          NotImplementedError: if a layer has a prior, or functions, that cannot be written down.
+        """
         config = {
             "layers": [{"class": type(layer).__name__, "config": _layer_config(layer)} for layer in self.stack],
             "input_shape": self.one_input_shape,
             "description": dict(self.description),
         }
         weights = {f"weight/{name}": value for name, value in self.weight_arrays().items()}
+        priors = {f"prior/{name}": value for name, value in self.prior_arrays().items()}
         masks = {f"mask/{layer.name}": layer.kernel_mask for layer in self.pruned_layers}
-        return {"network": np.array(json.dumps(config)), **weights, **masks}
+        return {"network": np.array(json.dumps(config)), **weights, **priors, **masks}
 
     @classmethod
     def from_arrays(cls, arrays):
@@ -284,14 +305,17 @@ class Network(tf_keras.Model):
         ]
         network = cls(layers, config["input_shape"], config["description"])
         network.assign_arrays(_with_prefix("weight/", arrays))
+        for weight in network._prior_weights():
+            weight.assign(arrays["prior/" + weight.name.split(":")[0]])
         for name, mask in _with_prefix("mask/", arrays).items():
             network.get_layer(name).kernel_mask = mask
         return network
 
     def save(self, path):
         """Saves configuration and weights to one `.npz` file; `load_network` reads it."""
+        arrays = self.to_arrays()
         with open(path, "wb") as file:
-            np.savez(file, **self.to_arrays())
+            np.savez(file, **arrays)
 
 
 def load_network(path):

@@ -27,7 +27,7 @@ def describe(config, dataset_name):
     for group in GROUPS:
         for field in dataclasses.fields(group):
             value = resolved.get(field.name, getattr(config, field.name))
-            lines.append(f"  {field.name:<16}{text_of(value)}")
+            lines.append(f"  {field.name:<18}{text_of(value)}")
     lines += ["record", f"  {path} ({_progress(config, path)})", "work", *_work(config, dataset_name)]
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bayes_layers.config import PRIOR_SETTINGS
 from bayes_layers.processor import resolve_jit_compile, resolve_precision
 from bayes_layers.settings import SettingError
 from bayes_layers.uncertainty.calibration import evaluate
@@ -110,6 +111,7 @@ class _Cycles:
             "loc_init",
             "variance",
             "estimator",
+            *PRIOR_SETTINGS,
             "test_dropout",
             "epochs",
             "batch_size",

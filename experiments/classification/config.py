@@ -16,7 +16,14 @@ says twice decided here:
 
 import dataclasses
 
-from bayes_layers.config import DeviceSettings, LayerSettings, NetworkSettings, ObjectiveSettings, PredictionSettings
+from bayes_layers.config import (
+    PRIOR_SETTINGS,
+    DeviceSettings,
+    LayerSettings,
+    NetworkSettings,
+    ObjectiveSettings,
+    PredictionSettings,
+)
 from bayes_layers.models.architectures import IMAGE_NETWORKS
 from bayes_layers.settings import SettingError, Settings, same_setting, setting
 from experiments.active_learning.config import DataSettings, RunSettings
@@ -117,6 +124,7 @@ GROUPS = (ModelSettings, ImageSettings, EpochSettings, SampleSettings, DeviceSet
 # What is settled by a network without Bayesian layers, or by one without others.
 VARIATIONAL_ONLY = (
     *("mu_init", "sigma_init", "loc_init", "variance", "estimator"),
+    *PRIOR_SETTINGS,
     *("kl_scale", "kl_schedule", "kl_warmup", "train_samples", "mean_decay"),
 )
 DETERMINISTIC_ONLY = ("weight_init", "weight_decay", "dropout_layers")

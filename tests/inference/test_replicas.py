@@ -53,6 +53,13 @@ def test_gradients_with_other_settings():
     compare_step(networks, ReplicaTrainer(networks[0], len(networks), batch_size=8, **settings), **settings)
 
 
+@pytest.mark.parametrize("hyperprior", ["fixed", "half_cauchy"])
+@pytest.mark.parametrize("prior", ["normal", "laplace", "cauchy"])
+def test_gradients_with_other_priors(prior, hyperprior):
+    networks = networks_of("BNN-1", prior=prior, hyperprior=hyperprior, prior_scale=0.5, variational_bias=True)
+    compare_step(networks, ReplicaTrainer(networks[0], len(networks), batch_size=8))
+
+
 def test_gradients_of_the_xla_program():
     networks = networks_of("BNN")
     trainer = ReplicaTrainer(networks[0], len(networks), batch_size=8, jit_compile=True)

@@ -1,0 +1,32 @@
+"""A trained posterior as the prior of the next model (transfer learning; Zharikov et al., introduction)."""
+
+from bayes_layers.layers.priors import PosteriorPrior
+from bayes_layers.models.network import Network
+
+
+def posterior_as_prior(network):
+    """A network of the same layers whose priors are the posteriors of this one.
+
+    It starts at the trained posterior, where its KL is zero; `assign(initial_values(seed))` starts it anew. Only the
+    Normal posteriors become priors: a bias that is a point estimate is its starting value, no more. A scale that was
+    learned under a hyperprior has done its work and is left out.
+
+    Args:
+      network: a trained `Network`.
+
+    Returns:
+      A `Network`, which saves its priors with it.
+    """
+    layers = [_with_prior_of(layer) for layer in network.stack]
+    following = Network(layers, network.one_input_shape, network.description)
+    trained = network.weight_arrays()
+    following.assign([trained[name] for name in following.weight_arrays()])
+    following.precision = network.precision
+    return following
+
+
+def _with_prior_of(layer):
+    config = layer.get_config()
+    if hasattr(layer, "kl"):
+        config = {**config, "prior": PosteriorPrior(layer), "hyperprior": "fixed"}
+    return type(layer).from_config(config)
