@@ -252,7 +252,8 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         """
         if self.prior is not None and not self.prior.has_tfp_kl:
             own_seed = randomness.fold_in(self._seed_or_own(seed), PRIOR) if self.prior.needs_seed else None
-            return self.prior.kl(list(self.normal_posteriors().values()), self.scale_posterior, own_seed)
+            posteriors = list(self.normal_posteriors().values())
+            return self.prior.kl(posteriors, self.scale_posterior, own_seed, self._kernel_mask)
         total = tf.constant(0.0)
         if self.kernel_prior is not None:
             total += self._kernel_kl()
