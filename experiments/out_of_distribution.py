@@ -11,8 +11,8 @@ data sets that are read for the first time.
 
 The familiar images are the record's test set. Results are in
 <output_dir>/out_of_distribution/<record>[/<setting>=<value>...]/: auroc.csv|md (a row per kind of foreign images, a
-column per score), scores.csv (mean scores), histograms.png, config.json; with --report_only they are made anew from the
-CSV files, without TensorFlow.
+column per score), scores.csv (mean scores), histograms.png, settings.json; with --report_only they are made anew from
+the CSV files, without TensorFlow.
 """
 
 import dataclasses
@@ -25,8 +25,9 @@ from bayes_layers.streams import stream_key
 from experiments import datasets, entry, foreign
 from experiments.errors import DataError
 from experiments.records import figures
+from experiments.records.paths import wrapped
 from experiments.records.small import SmallRecord
-from experiments.records.trained import open_trained
+from experiments.records.trained import open_trained, place_of
 from experiments.studies.render import to_markdown
 
 KINDS = ("digits", "mnist", "cifar10", *foreign.NOISES, *foreign.TRANSFORMS)
@@ -153,13 +154,13 @@ def draw(rows, title):
     return figure
 
 
-def table(rows, trained):
-    """`auroc.md` from the rows of auroc.csv."""
+def table(rows, familiar, place):
+    """`auroc.md` from the rows of auroc.csv; `familiar` names the data set of the record at `place`."""
     header = ["foreign images", *SCORES.values()]
     lines = [[row["foreign"], *(f"{float(row[name]):.3f}" for name in SCORES)] for row in rows]
     return (
-        f"# Foreign images: AUROC of `{trained.place}`\n\nFamiliar: the test set of {trained.dataset}. 0.5 is chance, "
-        f"1 perfect.\n\n{to_markdown(header, lines)}"
+        f"# Foreign images: AUROC of `{place}`\n\nFamiliar: the test set of {familiar}. 0.5 is chance, 1 perfect.\n\n"
+        f"{to_markdown(header, lines)}"
     )
 
 
@@ -171,13 +172,13 @@ def work(config):
     """
     if not config.record:
         raise SettingError("--record= is not valid: it takes the directory of a record with a trained network")
-    trained = open_trained(config.record)
-    book = SmallRecord("out_of_distribution", config, trained.place, source=trained.sha256)
-    book.make(lambda config: measure(config, trained))
-    rows = book.rows("auroc.csv")
-    book.write("auroc.md", table(rows, trained).encode())
-    book.write_figure("histograms.png", draw(book.rows("histograms.csv"), str(trained.place)))
-    print(table(rows, trained) + f"\nresults: {book.path}")
+    book = SmallRecord("out_of_distribution", config, place_of(config.record))
+    trained = None if config.report_only else open_trained(config.record)
+    book.make(lambda config: measure(config, trained), trained and trained.sha256)
+    text = table(book.rows("auroc.csv"), book.rows("scores.csv")[0]["kind"], place_of(config.record))
+    book.write("auroc.md", text.encode())
+    book.write_figure("histograms.png", draw(book.rows("histograms.csv"), wrapped(place_of(config.record))))
+    print(f"{text}\nresults: {book.path}")
 
 
 def main(argv=None):

@@ -17,7 +17,7 @@ pruning at the largest sparsity that costs at most --tolerance points on the ima
 and goes back to its best epoch. The test set decides nothing.
 
 Results are in <output_dir>/pruning/<record>[/<setting>=<value>...]/: curve.csv|png, stages.csv, layers.csv (sparsity of
-each layer at each stage), pruned_<score>.npz (`bayes_layers.load_network` reads it), config.json.
+each layer at each stage), pruned_<score>.npz (`bayes_layers.load_network` reads it), settings.json.
 """
 
 import dataclasses
@@ -27,8 +27,9 @@ from bayes_layers.settings import SettingError, Settings, names_in, setting
 from experiments import entry
 from experiments.errors import UserError
 from experiments.records import figures
+from experiments.records.paths import wrapped
 from experiments.records.small import SmallRecord
-from experiments.records.trained import open_trained
+from experiments.records.trained import open_trained, place_of
 from experiments.studies.render import to_markdown
 
 SCORES = ("magnitude", "snr")
@@ -91,30 +92,29 @@ class PruningConfig(Settings):
         )
 
 
-def open_book(config):
-    """The record of a pruning: `(SmallRecord, Trained)`.
+def book_of(config):
+    """The `SmallRecord` of a pruning, made or not.
+
+    Args:
+      config: a `PruningConfig`.
+    """
+    return SmallRecord("pruning", config, place_of(config.record))
+
+
+def make(config):
+    """Prunes unless it is done.
 
     Args:
       config: a `PruningConfig`.
 
+    Returns:
+      The `SmallRecord`.
+
     Raises:
-      SettingError: if `--record` is not of an image-classification run.
-      UserError: if there is no trained network.
+      UserError: if there is no trained network, or not of an image-classification run.
     """
-    if not config.record:
-        raise SettingError("--record= is not valid: it takes the directory of a record with a trained network")
-    trained = open_trained(config.record)
-    if trained.config.get("experiment") != "image_classification":
-        raise UserError(
-            f"{config.record} is no record of experiments.image_classification, which keeps images for validation; "
-            "bayes_layers.pruning prunes any network"
-        )
-    return SmallRecord("pruning", config, trained.place, source=trained.sha256), trained
-
-
-def make(config):
-    """Prunes unless it is done: the `SmallRecord`."""
-    book, trained = open_book(config)
+    book = book_of(config)
+    trained = None if config.report_only else _open(config)
 
     def run(config):
         entry.start_tensorflow()
@@ -122,8 +122,18 @@ def make(config):
 
         return run_pruning(config, trained)
 
-    book.make(run)
+    book.make(run, trained and trained.sha256)
     return book
+
+
+def _open(config):
+    trained = open_trained(config.record)
+    if trained.config.get("experiment") != "image_classification":
+        raise UserError(
+            f"{config.record} is no record of experiments.image_classification, which keeps images for validation; "
+            "bayes_layers.pruning prunes any network"
+        )
+    return trained
 
 
 def draw(curve, stages, title):
@@ -173,10 +183,11 @@ def work(config):
     Args:
       config: a `PruningConfig`.
     """
+    if not config.record:
+        raise SettingError("--record= is not valid: it takes the directory of a record with a trained network")
     book = make(config)
     stages = book.rows("stages.csv")
-    title = f"Pruning {open_trained(config.record).place}"
-    book.write_figure("curve.png", draw(book.rows("curve.csv"), stages, title))
+    book.write_figure("curve.png", draw(book.rows("curve.csv"), stages, wrapped(place_of(config.record))))
     print(f"{summary(stages)}\nresults: {book.path}")
 
 

@@ -252,15 +252,20 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         """
         if self.prior is not None and not self.prior.has_tfp_kl:
             own_seed = randomness.fold_in(self._seed_or_own(seed), PRIOR) if self.prior.needs_seed else None
-            found = self.normal_posteriors()
-            masks = [self._kernel_mask if name == "kernel" else None for name in found]
-            return self.prior.kl(list(found.values()), self.scale_posterior, own_seed, masks)
+            posteriors = list(self.normal_posteriors().values())
+            return self.prior.kl(posteriors, self.scale_posterior, own_seed, self._kernel_mask)
         total = tf.constant(0.0)
         if self.kernel_prior is not None:
             total += self._kernel_kl()
         if self.bias_posterior is not None and self.bias_prior is not None:
             total += self.bias_divergence_fn(self.bias_posterior, self.bias_prior, None)
         return total
+
+    def _kernel_kl(self):
+        if self._kernel_mask is None:
+            return self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
+        of_each = self.kernel_divergence_fn(self.kernel_posterior.distribution, self.kernel_prior.distribution, None)
+        return tf.reduce_sum(self._kept(tf.ensure_shape(of_each, self.kernel_shape)))
 
     def normal_posteriors(self):
         """Means and standard deviations of what has a Normal posterior: a dict from "kernel", "bias" to pairs."""
@@ -277,12 +282,6 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         if self.prior is None or self.prior.hyperprior is None:
             return None
         return priors.scale_from_weights(*self._scale_weights)
-
-    def _kernel_kl(self):
-        if self._kernel_mask is None:
-            return self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
-        of_each = self.kernel_divergence_fn(self.kernel_posterior.distribution, self.kernel_prior.distribution, None)
-        return tf.reduce_sum(self._kept(tf.ensure_shape(of_each, self.kernel_shape)))
 
     @property
     def kernel_loc(self):

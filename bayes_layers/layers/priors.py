@@ -78,14 +78,14 @@ class Prior:
         """
         raise NotImplementedError
 
-    def kl(self, posteriors, scale=None, seed=None, masks=None):
+    def kl(self, posteriors, scale=None, seed=None, kernel_mask=None):
         """KL[q || p] of a layer in nats, a scalar; minus the entropy of q if the prior is improper.
 
         Args:
           posteriors: list of `(loc, stddev)`, the kernel's and perhaps the bias's.
           scale: the `LogNormalScale` of the layer under a hyperprior, else None.
           seed: int64 tensor `[2]` where `needs_seed`.
-          masks: for each posterior None, or a tensor of its shape, 0 where a pruned weight does not count.
+          kernel_mask: float tensor, 0 for weights of the kernel that have no part in it (pruned ones), or None.
 
         Raises:
           ValueError: if a seed is needed and there is none.
@@ -98,8 +98,7 @@ class Prior:
             loc, stddev = tf.convert_to_tensor(loc), tf.convert_to_tensor(stddev)
             own_seed = randomness.fold_in(seed, number) if self.needs_seed else None
             of_each = self.kl_of_weights(loc, stddev, scale, own_seed)
-            mask = masks[number] if masks else None
-            total += tf.reduce_sum(of_each if mask is None else of_each * mask)
+            total += tf.reduce_sum(of_each if number or kernel_mask is None else of_each * kernel_mask)
         return total
 
     def kl_of_weights(self, loc, stddev, scale, seed):

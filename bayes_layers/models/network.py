@@ -289,8 +289,8 @@ class Network(tf_keras.Model):
             "description": dict(self.description),
         }
         weights = {f"weight/{name}": value for name, value in self.weight_arrays().items()}
-        masks = {f"mask/{layer.name}": layer.kernel_mask for layer in self.pruned_layers}
         priors = {f"prior/{name}": value for name, value in self.prior_arrays().items()}
+        masks = {f"mask/{layer.name}": layer.kernel_mask for layer in self.pruned_layers}
         return {"network": np.array(json.dumps(config)), **weights, **priors, **masks}
 
     @classmethod

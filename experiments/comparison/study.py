@@ -61,7 +61,7 @@ def conduct(config, name, rows, columns, report, also=None):
         if also:
             failures |= also(config, results)
     directory = pathlib.Path(config.output_dir).expanduser() / "shridhar" / name
-    _write(directory, {**report(results), "runs.csv": to_csv(_run_rows(results.rows))})
+    write_files(directory, {**report(results), "runs.csv": to_csv(_run_rows(results.rows))})
     _tell(results, directory)
     if failures:
         for what, line in failures.items():
@@ -106,7 +106,8 @@ def _absent(names):
     return absent
 
 
-def _write(directory, contents):
+def write_files(directory, contents):
+    """Writes files, a dict from name to text or bytes, into a directory, which is made; UserError if it cannot be."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

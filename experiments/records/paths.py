@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import pathlib
+import re
 
 LONGEST_NAME = 200  # of a directory; file systems allow 255 bytes
 
@@ -20,6 +21,16 @@ def settings_part(config):
     """`mu<mu_init>` and every other result-changing setting that is not at its default."""
     own_place = ("arch", "acquisition", "dataset", "mu_init", "seed")
     return changed_settings(f"mu{text_of(config.mu_init)}", config, own_place)
+
+
+def wrapped(path, width=100):
+    """A path in lines of about this width, for the title of a picture."""
+    lines = [""]
+    for piece in re.split(r"(?<=[/,])", str(path)):
+        if len(lines[-1]) + len(piece) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def changed_settings(first, config, own_place):

@@ -7,6 +7,7 @@ import pathlib
 from experiments.errors import RecordError
 from experiments.records import record
 from experiments.records.checkpoint import POINTER, damaged
+from experiments.records.layout import LAYOUTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +39,7 @@ class Trained:
     @property
     def place(self):
         """Where it lies among all records: `image_classification/mnist/lenet5/variational/seed0`."""
-        parts = self.path.resolve().parts
-        starts = [i for i, part in enumerate(parts) if part in ("image_classification", "al_mnist")]
-        return pathlib.PurePath(*parts[starts[-1] :] if starts else parts[-1:])
+        return place_of(self.path)
 
     def network(self):
         """The `Network` as it was last committed (loads TensorFlow).
@@ -54,6 +53,13 @@ class Trained:
             return load_network(self.checkpoint)
         except (OSError, ValueError, KeyError) as error:
             raise damaged(self.checkpoint, error) from error
+
+
+def place_of(path):
+    """Where a record lies among all records, a relative path that begins with its experiment's name."""
+    parts = pathlib.Path(path).expanduser().resolve().parts
+    starts = [i for i, part in enumerate(parts) if part in LAYOUTS]
+    return pathlib.PurePath(*parts[starts[-1] :] if starts else parts[-1:])
 
 
 def open_trained(path):

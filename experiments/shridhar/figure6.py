@@ -13,7 +13,7 @@ variational one has a Normal posterior on all weights and biases, prior N(0, 1),
 reparameterisation.
 
 Results are in <output_dir>/shridhar_figure6[/<setting>=<value>...]/seed<seed>/: points.csv, predictions.csv (from which
-the picture is drawn, also with --report_only and without TensorFlow), figure6.png, config.json.
+the picture is drawn, also with --report_only and without TensorFlow), figure6.png, settings.json.
 """
 
 import dataclasses

@@ -128,6 +128,7 @@ CONTRADICTIONS = {
         "The text speaks of the standard deviation of one weight, chosen at random; nothing follows from it about "
         "the others, whose mean and deviation per layer stand beside it here.",
     ),
+    "figure9": ("The text calls the initialisation uniform; with section 5.1.7 it is a Normal with mean 0.",),
     "figure10": (
         "Section 5.5 says that the Bayesian AlexNet performs as one with three layers of dropout; in Table 3 "
         "their training accuracies are 54 (48) and 39, and one layer of dropout has the better validation "

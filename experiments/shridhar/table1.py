@@ -22,8 +22,8 @@ import sys
 
 from experiments.comparison import study
 from experiments.shridhar import published
-from experiments.shridhar.accuracy import accuracy_table
 from experiments.shridhar.networks import rows
+from experiments.shridhar.shared import accuracy_table
 
 NAME, DATASETS = "table1", ("mnist", "cifar10")
 ROWS = rows(

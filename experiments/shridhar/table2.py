@@ -20,8 +20,8 @@ import sys
 
 from experiments.comparison import study
 from experiments.shridhar import published
-from experiments.shridhar.accuracy import accuracy_table
 from experiments.shridhar.networks import rows
+from experiments.shridhar.shared import accuracy_table
 
 NAME, DATASETS = "table2", ("cifar100",)
 ROWS = rows(published.VI_ALEXNET, published.ALEXNET, published.VI_LENET, published.LENET)

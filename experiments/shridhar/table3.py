@@ -28,8 +28,8 @@ from experiments.comparison import study
 from experiments.comparison.results import accuracy, train_accuracy
 from experiments.comparison.tables import Entry, write
 from experiments.shridhar import published
-from experiments.shridhar.accuracy import TITLES
 from experiments.shridhar.networks import rows
+from experiments.shridhar.shared import TITLES
 
 NAME, DATASETS = "table3", ("cifar100",)
 ROWS = rows(

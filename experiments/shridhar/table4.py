@@ -22,8 +22,8 @@ from experiments.comparison import study
 from experiments.comparison.results import last
 from experiments.comparison.tables import Entry, write
 from experiments.shridhar import published
-from experiments.shridhar.accuracy import TITLES
 from experiments.shridhar.networks import rows
+from experiments.shridhar.shared import TITLES
 
 NAME, DATASETS = "table4", ("mnist", "cifar10")
 ROWS = rows(published.VI_LENET)

@@ -1,4 +1,4 @@
-"""What the tables of accuracies share."""
+"""What tables and figures share."""
 
 from experiments.comparison.results import accuracy
 from experiments.comparison.tables import Entry, write
@@ -28,3 +28,8 @@ def accuracy_table(name, title, numbers):
         return write(name, title, entries, results, CONTRADICTIONS[name])
 
     return report
+
+
+def notes(name):
+    """`notes.md` of a figure: where the thesis contradicts itself on it."""
+    return {"notes.md": "# The thesis contradicts itself\n\n" + "".join(f"- {note}\n" for note in CONTRADICTIONS[name])}
