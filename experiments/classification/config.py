@@ -131,8 +131,8 @@ DETERMINISTIC_ONLY = ("weight_init", "weight_decay", "dropout_layers")
 
 PRESETS = {
     "thesis": {},
-    # A working setting for a CPU: a narrow start, softplus(-5) = 0.0067, around Glorot's means. The KL is that of the true
-    # ELBO, spread as in the appendix. Adam divides by the size of recent gradients, so that bursts in the first
+    # A working setting for a CPU: a narrow start, softplus(-5) = 0.0067, around Glorot's means. The KL is that of the
+    # true ELBO, spread as in the appendix. Adam divides by the size of recent gradients, so that bursts in the first
     # minibatches of an epoch move the posterior far less than the same KL spread evenly (--kl_schedule=constant).
     "quick": {
         "epochs": 20,
