@@ -1,7 +1,7 @@
 """The convolutional network of Zharikov, Isachenko & Bochkarev's report on MNIST, every layer Bayesian.
 
-Convolution 5x5, 32, tanh - 2x2 max pooling - convolution 5x5, 32, tanh - 2x2 max pooling - dense 64, tanh - dense C. The report
-does not say how convolutions are padded; here they are not.
+Convolution 5x5, 32, tanh - 2x2 max pooling - convolution 5x5, 32, tanh - 2x2 max pooling - dense 64, tanh - dense C.
+The report does not say how convolutions are padded; here they are not.
 """
 
 import tf_keras

@@ -1,7 +1,7 @@
 """Uncertainty of predictions by posterior samples, as in Zharikov, Isachenko & Bochkarev's Figures 4 to 6.
 
-The report plots "variance over classes" against "approximated expected error rate" and defines neither. Since some of its
-mistakes have an expected error of exactly zero, that cannot use labels: it is what the samples say among themselves.
+The report plots "variance over classes" against "approximated expected error rate" and defines neither. Since some of
+its mistakes have an expected error of exactly zero, that cannot use labels: it is what samples say among themselves.
 
 | here | definition, for T samples p_t(c) of an image's class probabilities |
 | --- | --- |

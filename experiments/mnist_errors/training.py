@@ -6,7 +6,6 @@ import zipfile
 
 import numpy as np
 
-from bayes_layers.config import NetworkSettings
 from bayes_layers.streams import stream_generator, stream_key
 from experiments.errors import RecordError, UserError
 from experiments.mnist_errors.measures import measures
@@ -67,9 +66,7 @@ def train(config, dataset, directory, tell):
 
     learned, _ = split(len(dataset.train_images), config.seed)
     images, labels = as_float(dataset.train_images[learned]), dataset.train_labels[learned]
-    names = NetworkSettings.__dataclass_fields__
-    settings = NetworkSettings(**{name: getattr(config, name) for name in names if hasattr(config, name)})
-    network = zharikov.build_network(settings, images.shape[1:], dataset.num_classes)
+    network = zharikov.build_network(config.network_settings, images.shape[1:], dataset.num_classes)
     trainer = ElboTrainer(network, learning_rate=config.learning_rate, batch_size=config.batch_size)
     found = load(directory / CHECKPOINT)
     if found is None:

@@ -77,7 +77,7 @@ class Comparer:
         files.write_bytes(path, files.npz_bytes({"record": np.array(json.dumps(head)), **arrays}))
 
     def _sample(self, model, split, scale, grid):
-        """Draws and diagnostics of NUTS: rounds, each going on where the last one ended, until R-hat is small enough."""
+        """Draws and diagnostics of NUTS: rounds, each going on where the last one ended, until R-hat is small."""
         from experiments.priors.judge import effective_draws, rhat
 
         config, rounds = self.config, []
@@ -171,7 +171,8 @@ def tables(config, found):
     text = (
         "# How far the approximations are from the posterior\n\nMean absolute differences from NUTS over a grid of "
         "the plane, of the predictive mean and of the predictive standard deviation; the ratio of mean standard "
-        "deviations; R-hat and effective draws are the worst over predictions. Fixed scales are those that the prior study tuned.\n\n"
+        "deviations; R-hat and effective draws are the worst over predictions. Fixed scales are those that the prior "
+        "study tuned.\n\n"
     )
     return {"distances.csv": to_csv(rows), "distances.md": text + to_markdown(header, lines)}
 

@@ -1,8 +1,8 @@
 """The toy model as one log joint density of unconstrained numbers, for samplers and full-rank fits.
 
 The model is that of `experiments.priors.fitting.toy_network`: 57 weights w of a 5-5-2 tanh network, softmax likelihood,
-and per layer a prior p(w | s) with s known or under a hyperprior. It is written down here once more, in plain formulas, so
-that the judge shares nothing with what is judged but the names.
+and per layer a prior p(w | s) with s known or under a hyperprior. It is written down here once more, in plain formulas,
+so that the judge shares nothing with what is judged but the names.
 
 Non-centred: a weight is w = s t(u) with u ~ N(0, 1) and t the map from the standard Normal to the standard Laplace or
 Cauchy distribution (the identity for the Normal), and a scale is s = exp(z). Then scale and weights are independent a

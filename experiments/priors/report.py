@@ -132,9 +132,9 @@ def _sparsity_page(results):
     """How many weights of the last layer are around zero, and how concentrated the others are."""
     lines = [
         "# Weights of the last layer\n\nThe report's Figure 3: under a Laplace prior all weights but two are around "
-        "zero, under a Cauchy prior they are not. Here: of the 10 weights, those whose 95 % posterior interval "
-        "holds zero (mean over splits), and the excess kurtosis of the posterior means (a few large ones make it large; "
-        "the median over splits).\n"
+        "zero, under a Cauchy prior they are not. Here: of the 10 weights, those whose 95 % posterior interval holds "
+        "zero (mean over splits), and the excess kurtosis of the posterior means (a few large ones make it large; "
+        "median over splits).\n"
     ]
     for dataset in results.config.dataset_names:
         body = []
