@@ -25,7 +25,7 @@ from experiments.active_learning.config import DataSettings
 from experiments.errors import UserError
 from experiments.records.paths import text_of
 
-QUICK = {"epochs": 3, "num_samples": 30}
+QUICK = {"epochs": 5, "batch_size": 20, "num_samples": 30}
 OF_NETWORKS = ("mu_init", "sigma_init", "prior", "prior_scale", "hyperprior", "hyperprior_scale", "kl_samples")
 
 
@@ -50,7 +50,7 @@ class UncertaintySettings(Settings):
 class OutputSettings(Settings):
     """Output"""
 
-    quick: bool = setting(False, "Three epochs and 30 samples, where these are not given.", result=False)
+    quick: bool = setting(False, "Five epochs in minibatches of 20, and 30 samples, where these are not given.", result=False)
     output_dir: str = setting("runs", "Where results are kept.", result=False)
 
 
