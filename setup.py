@@ -35,7 +35,7 @@ setup(
         "tqdm>=4.60,<5",
     ],
     extras_require={
-        "test": ["pytest>=9,<10", "ruff>=0.17,<0.18", "nbclient>=0.9,<1", "ipykernel>=6"],
+        "test": ["pytest>=9,<10", "pytest-xdist>=3.6,<4", "ruff>=0.17,<0.18", "nbclient>=0.9,<1", "ipykernel>=6"],
         "notebooks": ["jupyter>=1", "nbclient>=0.9,<1", "ipykernel>=6"],
         "cluster": ["ray>=2.9,<3"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],

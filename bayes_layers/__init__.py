@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "MonteCarloDropout",
         ],
         "bayes_layers.models": ["Network", "build_network", "load_network", "posterior_as_prior"],
+        "bayes_layers.conversion": ["bayesian", "predict_samples"],
         "bayes_layers.inference": ["ElboTrainer", "PosteriorPredictive"],
     },
 )

@@ -56,8 +56,8 @@ class LayerSettings(Settings):
     sigma_init: float = setting(0.1, "Standard deviation of the initial rho.", minimum=0, maximum=100)
     loc_init: str = setting(
         "tfp",
-        "Initial posterior means: tfp is N(0, 0.1^2), glorot is as in the deterministic layers.",
-        choices=("tfp", "glorot"),
+        "Initial posterior means: tfp is N(0, 0.1^2), glorot is as in the deterministic layers, normal is N(0, 1).",
+        choices=("tfp", "glorot", "normal"),
     )
     variance: str = setting(
         "softplus",
@@ -151,8 +151,8 @@ class NetworkSettings(LayerSettings, ArchitectureSettings):
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingSettings(Settings):
-    """Training"""
+class ObjectiveSettings(Settings):
+    """Objective and optimiser"""
 
     epochs: int = setting(200, "Passes over the labelled images in each cycle.", minimum=1, maximum=100_000)
     batch_size: int = setting(64, "Images in a minibatch.", minimum=1, maximum=10_000)
@@ -192,6 +192,12 @@ class TrainingSettings(Settings):
         minimum=0,
         maximum=1e30,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings(ObjectiveSettings):
+    """Training"""
+
     warm_start: bool = setting(False, "Keep the weights from cycle to cycle instead of drawing new ones.")
 
 
@@ -208,8 +214,8 @@ class PredictionSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class ComputeSettings(Settings):
-    """Machine"""
+class DeviceSettings(Settings):
+    """Device"""
 
     precision: str = setting(
         "auto",
@@ -220,6 +226,12 @@ class ComputeSettings(Settings):
     jit_compile: str = setting(
         "auto", "Compile training and prediction with XLA; auto: on a GPU only.", choices=AUTO_BOOL
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class ComputeSettings(DeviceSettings):
+    """Machine"""
+
     replicas: int = setting(
         1,
         "Seeds trained side by side in one computation, from --seed on, each with its own record: one small network "

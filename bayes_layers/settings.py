@@ -55,6 +55,23 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def same_setting(group, name, default, help=None, **changes):
+    """Declares a setting like one of another group, with another default, and perhaps other words or places.
+
+    Args:
+      group: the `Settings` class that has it.
+      name: the setting.
+      default: the default here.
+      help: other words for `--help`, or None.
+      **changes: other arguments of `setting`.
+
+    Returns:
+      A `dataclasses.field`.
+    """
+    metadata = dict(group.__dataclass_fields__[name].metadata)
+    return setting(default, **{**metadata, **changes, "help": help or metadata["help"]})
+
+
 def valid_values(field):
     """What a setting takes, in words, for error messages and `--help`."""
     m = field.metadata

@@ -1,4 +1,4 @@
-"""The data sets: MNIST through TFDS, and the embedded digits that need no download."""
+"""The data sets: MNIST, CIFAR-10 and CIFAR-100 through TFDS, and the embedded digits that need no download."""
 
 import contextlib
 import dataclasses
@@ -15,7 +15,14 @@ import numpy as np
 from experiments.errors import DataError
 
 # What a dry run states without loading anything: images to learn from, to test on, classes.
-SIZES = {"mnist": (60000, 10000, 10), "digits": (1297, 500, 10)}
+SIZES = {
+    "mnist": (60000, 10000, 10),
+    "cifar10": (50000, 10000, 10),
+    "cifar100": (50000, 10000, 100),
+    "digits": (1297, 500, 10),
+}
+IMAGE_SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "cifar100": (32, 32, 3), "digits": (28, 28, 1)}
+TITLES = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}  # of those that TFDS has
 DOWNLOAD_HOST, DOWNLOAD_PORT, CONNECT_SECONDS = "storage.googleapis.com", 443, 2.0
 DIGITS_SPLIT_SEED = 20180703
 
@@ -45,12 +52,12 @@ def resolve(name, data_dir="", download=True):
     """Decides what `--dataset=auto` is: mnist where it can be had, else digits, with a loud warning.
 
     Args:
-      name: auto, mnist or digits.
+      name: auto, or a key of `SIZES`.
       data_dir: TFDS's directory, or empty for its default.
       download: whether to download MNIST for auto, where it is not prepared but a network answers.
 
     Returns:
-      "mnist" or "digits".
+      A key of `SIZES`.
 
     Raises:
       DataError: if `data_dir` is given and is no directory.
@@ -78,7 +85,7 @@ def load(name, data_dir=""):
     """Loads a data set.
 
     Args:
-      name: mnist or digits.
+      name: a key of `SIZES`.
       data_dir: TFDS's directory, or empty for its default.
 
     Returns:
@@ -87,7 +94,7 @@ def load(name, data_dir=""):
     Raises:
       DataError: if it cannot be had; the message says what to do.
     """
-    return _load_digits() if name == "digits" else _load_mnist(data_dir)
+    return _load_digits() if name == "digits" else _load_tfds(name, data_dir)
 
 
 def tfds_dir(data_dir=""):
@@ -121,36 +128,36 @@ def _warn_about_digits(why):
     )
 
 
-def _load_mnist(data_dir):
-    directory = tfds_dir(data_dir)
+def _load_tfds(name, data_dir):
+    directory, title = tfds_dir(data_dir), TITLES[name]
     try:
         import tensorflow_datasets as tfds
 
         tfds.disable_progress_bar()
-        builder = tfds.builder("mnist", data_dir=str(directory))
+        builder = tfds.builder(name, data_dir=str(directory))
         try:
-            return _read_mnist(tfds, builder)
+            return _read_tfds(tfds, builder)
         except AssertionError:  # nothing is prepared there
             if not _can_connect():
                 raise DataError(
-                    f"MNIST is not prepared in {directory} and there is no network to download it; give --data_dir "
+                    f"{title} is not prepared in {directory} and there is no network to download it; give --data_dir "
                     "of a prepared TFDS directory, or --dataset=digits, which needs no download"
                 ) from None
-        print(f"downloading MNIST to {directory} ...", file=sys.stderr, flush=True)
+        print(f"downloading {title} to {directory} ...", file=sys.stderr, flush=True)
         builder.download_and_prepare()
-        return _read_mnist(tfds, builder)
+        return _read_tfds(tfds, builder)
     except DataError:
         raise
     except Exception as error:  # TFDS, its file systems and TensorFlow raise many kinds
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         first_line = " ".join(re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", first_line).split())
         raise DataError(
-            f"MNIST in {directory} cannot be read ({first_line[:200]}); delete that copy to have it made again, "
+            f"{title} in {directory} cannot be read ({first_line[:200]}); delete that copy to have it made again, "
             "give another --data_dir, or --dataset=digits"
         ) from error
 
 
-def _read_mnist(tfds, builder):
+def _read_tfds(tfds, builder):
     """Reads both splits in TFDS's order; raises AssertionError if nothing is prepared."""
     arrays = {}
     for split in ("train", "test"):
@@ -158,13 +165,13 @@ def _read_mnist(tfds, builder):
         for name in ("image", "label"):
             arrays[split, name] = np.concatenate([batch[name] for batch in batches])
     return Dataset(
-        "mnist",
+        builder.name,
         str(builder.version),
         arrays["train", "image"],
         arrays["train", "label"].astype(np.int64),
         arrays["test", "image"],
         arrays["test", "label"].astype(np.int64),
-        10,
+        SIZES[builder.name][2],
     )
 
 

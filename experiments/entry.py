@@ -10,11 +10,11 @@ import flags
 from bayes_layers.settings import SettingError
 from experiments.errors import UserError
 
-OUT_OF_MEMORY = "not enough memory; try a smaller --batch_size, --epochs or --max_labels"
+OUT_OF_MEMORY = "not enough memory; try a smaller --batch_size, --num_samples, or fewer images"
 EXIT_USAGE, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
 
 
-def main(argv, *, description, config_class, groups, presets, work):
+def main(argv, *, description, config_class, groups, presets, work, unit="cycle"):
     """Runs an entry point.
 
     Args:
@@ -24,6 +24,7 @@ def main(argv, *, description, config_class, groups, presets, work):
       groups: its groups of settings, in the order of `--help`.
       presets: dict from a preset's name to its settings.
       work: called with the config.
+      unit: what ends with a commit.
 
     Returns:
       The exit code: 0; 2 for a mistake on the command line; 1 for a failure; 130 after Ctrl-C.
@@ -36,16 +37,16 @@ def main(argv, *, description, config_class, groups, presets, work):
         config = flags.config_from(config_class, values, presets)
     except SettingError as error:
         return _fail(error, EXIT_USAGE)
-    return _guarded(work, config)
+    return _guarded(work, config, unit)
 
 
-def _guarded(work, config):
+def _guarded(work, config, unit):
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         work(config)
         return 0
     except KeyboardInterrupt:
-        return _fail("interrupted; the same command goes on from the last finished cycle", EXIT_INTERRUPTED)
+        return _fail(f"interrupted; the same command goes on from the last finished {unit}", EXIT_INTERRUPTED)
     except SettingError as error:
         return _fail(error, EXIT_USAGE)
     except UserError as error:

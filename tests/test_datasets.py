@@ -41,7 +41,7 @@ def test_a_download_that_fails_makes_auto_take_the_digits(tmp_path, monkeypatch,
         raise DataError("the server answers with nonsense")
 
     monkeypatch.setattr(datasets, "_can_connect", lambda: True)
-    monkeypatch.setattr(datasets, "_load_mnist", fail)
+    monkeypatch.setattr(datasets, "_load_tfds", fail)
     assert datasets.resolve("auto", str(tmp_path)) == "digits"
     assert "nonsense" in capsys.readouterr().err
     assert datasets.resolve("auto", str(tmp_path), download=False) == "mnist"

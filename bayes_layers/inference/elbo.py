@@ -9,8 +9,12 @@ Shridhar's thesis says KL[q || p] as well (eqs. 4 and 5); the arguments are reve
 has a constant factor of 0.1. Here it is as in the text.
 """
 
+import math
+
 import numpy as np
 import tensorflow as tf
+
+SMALLEST_SCALE = 1e-3  # of a Normal likelihood, which is unbounded where the scale goes to 0
 
 
 def kl_weight(kl_scale, num_labelled, dataset_size):
@@ -76,7 +80,28 @@ def mean_nll(logits, labels, mask):
     return tf.reduce_sum(nll * mask) / tf.reduce_sum(mask)
 
 
-def negative_elbo(network, images, labels, mask, seed, weight):
+def mean_normal_nll(outputs, targets, mask):
+    """Mean negative log likelihood in nats of targets that are Normal, with a noise that depends on the input.
+
+    Args:
+      outputs: `[B, 2]`: the mean, and what `normal_scale` makes the standard deviation.
+      targets: float `[B]`.
+      mask: float `[B]`, 0 for padding.
+
+    Returns:
+      A scalar.
+    """
+    scale = normal_scale(outputs)
+    nll = 0.5 * tf.square((targets - outputs[:, 0]) / scale) + tf.math.log(scale) + 0.5 * math.log(2.0 * math.pi)
+    return tf.reduce_sum(nll * mask) / tf.reduce_sum(mask)
+
+
+def normal_scale(outputs):
+    """The standard deviation `[...]` of outputs `[..., 2]`: softplus of the second, and at least `SMALLEST_SCALE`."""
+    return SMALLEST_SCALE + tf.nn.softplus(outputs[..., 1])
+
+
+def negative_elbo(network, images, labels, mask, seed, weight, nll=mean_nll):
     """One stochastic estimate of the negative ELBO per example, in its parts.
 
     Args:
@@ -84,10 +109,11 @@ def negative_elbo(network, images, labels, mask, seed, weight):
       images: `[B, ...]`; labels: int `[B]`; mask: float `[B]`.
       seed: int64 tensor `[2]`, of the weight noise, dropout, and a KL that is a Monte-Carlo estimate.
       weight: scalar, what `kl_weight` returned.
+      nll: the likelihood, a function of outputs, labels and mask such as `mean_nll` or `mean_normal_nll`.
 
     Returns:
       `(negative_elbo, nll, kl)`, scalars in nats; `negative_elbo = nll + weight * kl`.
     """
-    nll = mean_nll(network(images, training=True, seed=seed), labels, mask)
+    mean = nll(network(images, training=True, seed=seed), labels, mask)
     kl = network.kl(seed)
-    return nll + weight * kl, nll, kl
+    return mean + weight * kl, mean, kl

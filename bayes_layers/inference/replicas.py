@@ -270,7 +270,7 @@ def _sum_per_replica(x):
 
 
 def _check(layer):
-    has_own = bool(getattr(layer, "_custom", None))
+    has_own = bool(getattr(layer, "_custom", None)) or getattr(layer, "kernel_mask", None) is not None
     if has_own or not isinstance(layer, (*POINTWISE, *PRODUCTS, MonteCarloDropout)):
         raise ValueError(
             f"{layer.name} ({type(layer).__name__}) has no form with a replica axis; "

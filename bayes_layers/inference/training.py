@@ -64,6 +64,8 @@ class ElboTrainer:
         batch_size=64,
         train_samples=1,
         jit_compile=False,
+        nll=mean_nll,
+        penalty=None,
     ):
         """Prepares training.
 
@@ -76,8 +78,12 @@ class ElboTrainer:
           train_samples: Monte-Carlo draws in each step, over which the loss is averaged (Shridhar 2019, eq. 6; its
             KL is a closed form here, so that only the likelihood is averaged).
           jit_compile: compile a chunk of steps as one XLA computation.
+          nll: the likelihood, `elbo.mean_nll` of integer labels or `elbo.mean_normal_nll` of float targets.
+          penalty: called with the network for a scalar that is added to the loss, e.g. an L1 norm; or None.
         """
         self.network = network
+        self._nll, self._extra_penalty = nll, penalty
+        self._label_dtype = tf.int32 if nll is mean_nll else tf.float32
         self.batch_size = batch_size
         self.jit_compile = jit_compile
         self.traces = 0
@@ -105,7 +111,7 @@ class ElboTrainer:
             jit_compile=self.jit_compile,
             input_signature=[
                 spec([*replicas, None, *self.network.one_input_shape]),
-                spec([*replicas, None], tf.int32),
+                spec([*replicas, None], self._label_dtype),
                 spec([None, *replicas, self.batch_size], tf.int32),
                 spec([], tf.int32),
                 spec([], tf.int32),
@@ -189,7 +195,7 @@ class ElboTrainer:
     def _padded(self, images, labels, order, weights, epochs, capacity):
         if not tf.is_tensor(images):  # a tensor is on the device already
             images = np.asarray(images, np.float32)
-        labels = np.asarray(labels, np.int32)
+        labels = np.asarray(labels, self._label_dtype.as_numpy_dtype)
         if self.jit_compile:  # XLA compiles for static shapes
             axis = len(self._replicas)
             needed = max(self._capacity, capacity, images.shape[axis], SMALLEST_CAPACITY)
@@ -234,7 +240,7 @@ class ElboTrainer:
         if self._train_samples > 1:
             return self._averaged_gradients(images, labels, mask, kl_weight, seed)
         with tf.GradientTape() as tape:
-            loss, nll, kl = negative_elbo(self.network, images, labels, mask, seed, kl_weight)
+            loss, nll, kl = negative_elbo(self.network, images, labels, mask, seed, kl_weight, self._nll)
             loss += self._penalty()
         return loss, nll, kl, tape.gradient(loss, self.network.trainable_weights)
 
@@ -245,7 +251,7 @@ class ElboTrainer:
         def body(draw, nll, gradients):
             with tf.GradientTape() as tape:
                 logits = self.network(images, training=True, seed=fold_in(seed, draw))
-                share = mean_nll(logits, labels, mask) / self._train_samples
+                share = self._nll(logits, labels, mask) / self._train_samples
             new = tape.gradient(share, weights, unconnected_gradients="zero")
             return draw + 1, nll + share, [old + more for old, more in zip(gradients, new, strict=True)]
 
@@ -260,8 +266,8 @@ class ElboTrainer:
         return nll + rest, nll, kl, [one + other for one, other in zip(gradients, others, strict=True)]
 
     def _penalty(self):
-        """The penalties on squared weights; a Python 0 where there are none."""
-        penalty = 0.0
+        """All that is added to the negative ELBO; a Python 0 where there is nothing."""
+        penalty = 0.0 if self._extra_penalty is None else self._extra_penalty(self.network)
         for factor, decayed in ((self._weight_decay, self._decayed), (self._mean_decay, self._decayed_means)):
             if factor:
                 penalty += factor * tf.add_n([tf.reduce_sum(w**2) for w in decayed] or [0.0])

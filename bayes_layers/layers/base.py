@@ -12,6 +12,7 @@ A layer with a kernel also has `layer.mean_outputs(inputs)`, the part of its pro
 the next value of a counter of its own, a non-trainable weight, so that plain `fit` works as well.
 """
 
+import contextlib
 import random
 
 import tensorflow as tf
@@ -20,6 +21,7 @@ import tf_keras
 
 from bayes_layers import streams
 from bayes_layers.layers import posteriors, priors, randomness
+from bayes_layers.layers.masks import MaskedKernel
 from bayes_layers.layers.products import Products
 
 tfd = tfp.distributions
@@ -34,6 +36,8 @@ class OwnSeeds:
         self.seed = seed
         self._own_key = random.getrandbits(63) if seed is None else streams.stream_key(seed, "layer")
 
+        self._shared_draw = None
+
     def _build_own_seeds(self):
         self._own_calls = self.add_weight(name="calls", shape=(), dtype=tf.int64, initializer="zeros", trainable=False)
 
@@ -43,13 +47,34 @@ class OwnSeeds:
         return randomness.make_seed(self._own_key, self._own_calls.assign_add(1))
 
 
-class MeanFieldLayer(OwnSeeds, Products):
+@contextlib.contextmanager
+def sharing_draws(model, seed):
+    """Within it, calls of a Keras model without seeds use one draw of all that is random in it, for all inputs.
+
+    Args:
+      model: a `tf_keras.Model`.
+      seed: int64 tensor `[2]`; every layer's draw follows from it and the layer's place.
+    """
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, OwnSeeds) and layer.is_stochastic]
+    try:
+        for place, layer in enumerate(layers):
+            layer._shared_draw = layer.draw(randomness.fold_in(seed, place))
+        yield
+    finally:
+        for layer in layers:
+            layer._shared_draw = None
+
+
+class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
     """Mixin for a tfp.layers variational layer with a factorised Normal posterior on its kernel.
 
     The subclass says what the layer does with a kernel (`_linear`) and how its output is perturbed
     (`_sampled_outputs`). The KL divergence KL[q || p] in nats is added raw, as a sum, by `add_loss`, as
-    in tfp.layers; `kl()` computes the same number. Dividing it is the objective's business.
+    in tfp.layers; `kl()` computes the same number. Dividing it is the objective's business, unless there is none but
+    Keras' `fit`: then `kl_weight`, set before the first call, is its factor in `add_loss`.
     """
+
+    kl_weight = 1.0
 
     def __init__(
         self,
@@ -73,7 +98,7 @@ class MeanFieldLayer(OwnSeeds, Products):
           *args: those of the tfp layer (units; or filters and kernel_size).
           mu_init: mean of the initial rho; the posterior standard deviation is softplus(rho).
           sigma_init: standard deviation of the initial rho.
-          loc_init: initial posterior means, "tfp": N(0, 0.1^2), or "glorot".
+          loc_init: initial posterior means, "tfp": N(0, 0.1^2), "glorot", or "normal": N(0, 1).
           variance: "softplus" or "alpha", how the posterior's variance is parameterised
             (`bayes_layers.layers.posteriors`).
           variational_bias: give the bias a Normal posterior and the prior too, instead of a
@@ -160,11 +185,13 @@ class MeanFieldLayer(OwnSeeds, Products):
         Returns:
           `[B, ...]`.
         """
+        if self._shared_draw is not None and seed is None:
+            return self.apply_draw(inputs, self._shared_draw, pool=pool)
         adds_loss = seed is None
         seed = self._seed_or_own(seed)
         outputs = self._finish(self._sampled_outputs(inputs, seed), self._bias(seed), pool)
         if adds_loss and (self.prior is not None or self.kernel_prior is not None or self.bias_prior is not None):
-            self.add_loss(self.kl(seed))
+            self.add_loss(self.kl_weight * self.kl(seed))
         return outputs
 
     def draw(self, seed, apart=True):
@@ -225,13 +252,20 @@ class MeanFieldLayer(OwnSeeds, Products):
         """
         if self.prior is not None and not self.prior.has_tfp_kl:
             own_seed = randomness.fold_in(self._seed_or_own(seed), PRIOR) if self.prior.needs_seed else None
-            return self.prior.kl(list(self.normal_posteriors().values()), self.scale_posterior, own_seed)
+            posteriors = list(self.normal_posteriors().values())
+            return self.prior.kl(posteriors, self.scale_posterior, own_seed, self._kernel_mask)
         total = tf.constant(0.0)
         if self.kernel_prior is not None:
-            total += self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
+            total += self._kernel_kl()
         if self.bias_posterior is not None and self.bias_prior is not None:
             total += self.bias_divergence_fn(self.bias_posterior, self.bias_prior, None)
         return total
+
+    def _kernel_kl(self):
+        if self._kernel_mask is None:
+            return self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
+        of_each = self.kernel_divergence_fn(self.kernel_posterior.distribution, self.kernel_prior.distribution, None)
+        return tf.reduce_sum(self._kept(tf.ensure_shape(of_each, self.kernel_shape)))
 
     def normal_posteriors(self):
         """Means and standard deviations of what has a Normal posterior: a dict from "kernel", "bias" to pairs."""
@@ -251,13 +285,13 @@ class MeanFieldLayer(OwnSeeds, Products):
 
     @property
     def kernel_loc(self):
-        """Posterior means of the kernel."""
-        return self.kernel_posterior.distribution.loc
+        """Posterior means of the kernel; 0 where a weight is pruned."""
+        return self._kept(self.kernel_posterior.distribution.loc)
 
     @property
     def kernel_scale(self):
-        """Posterior standard deviations of the kernel, a tensor of the kernel's shape."""
-        return tf.convert_to_tensor(self.kernel_posterior.distribution.scale)
+        """Posterior standard deviations of the kernel, a tensor of the kernel's shape; 0 where a weight is pruned."""
+        return self._kept(tf.convert_to_tensor(self.kernel_posterior.distribution.scale))
 
     def initial_values(self, seed):
         """Fresh initial values of the trainable weights, in their order.

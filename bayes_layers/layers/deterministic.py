@@ -7,6 +7,7 @@ the choice of precision that the Bayesian layers have.
 import tf_keras
 
 from bayes_layers.layers import initializers
+from bayes_layers.layers.masks import MaskedKernel
 from bayes_layers.layers.products import ConvolutionProduct, DenseProduct
 
 
@@ -15,7 +16,7 @@ def _with_initializers(kwargs):
     return {**ours, **kwargs}
 
 
-class DeterministicDense(DenseProduct, tf_keras.layers.Dense):
+class DeterministicDense(MaskedKernel, DenseProduct, tf_keras.layers.Dense):
     """A dense layer `[B, I] -> [B, units]`; arguments as of `tf_keras.layers.Dense`."""
 
     def __init__(self, *args, **kwargs):
@@ -32,11 +33,13 @@ class DeterministicDense(DenseProduct, tf_keras.layers.Dense):
         Returns:
           `[B, units]`.
         """
-        kernel = self.kernel if row_scale is None else self.kernel * row_scale[0][:, None]
+        kernel = self.kept_kernel
+        if row_scale is not None:
+            kernel = kernel * row_scale[0][:, None]
         return self._finish(self._linear(inputs, kernel), self.bias)
 
 
-class DeterministicConvolution2D(ConvolutionProduct, tf_keras.layers.Conv2D):
+class DeterministicConvolution2D(MaskedKernel, ConvolutionProduct, tf_keras.layers.Conv2D):
     """A channels-last convolution; arguments as of `tf_keras.layers.Conv2D`."""
 
     def __init__(self, *args, **kwargs):
@@ -44,4 +47,4 @@ class DeterministicConvolution2D(ConvolutionProduct, tf_keras.layers.Conv2D):
 
     def call(self, inputs, pool=None):
         """Applies the layer to `[B, H, W, C]`, and a max-pooling layer to its outputs, if given."""
-        return self._finish(self._linear(inputs, self.kernel), self.bias, pool)
+        return self._finish(self._linear(inputs, self.kept_kernel), self.bias, pool)

@@ -48,6 +48,8 @@ class MonteCarloDropout(OwnSeeds, tf_keras.layers.Layer):
         """Drops units, with a mask of its own for every example `[B, ...]`."""
         if self.rate == 0 or not (training or self.sample_at_prediction):
             return tf.identity(inputs)
+        if self._shared_draw is not None and seed is None:
+            return self.apply_draw(inputs, self._shared_draw)
         return inputs * self._mask(tf.shape(inputs), self._seed_or_own(seed))
 
     def draw(self, seed):

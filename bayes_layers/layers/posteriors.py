@@ -17,7 +17,7 @@ def loc_initializer(loc_init):
     """A fresh initialiser of posterior means.
 
     Args:
-      loc_init: "tfp" for N(0, 0.1^2), tfp.layers' default; "glorot" as in deterministic layers.
+      loc_init: "tfp" for N(0, 0.1^2), tfp.layers' default; "glorot" as in deterministic layers; "normal" for N(0, 1).
 
     Returns:
       A `StatelessInitializer`.
@@ -29,7 +29,9 @@ def loc_initializer(loc_init):
         return initializers.Normal(0.0, 0.1)
     if loc_init == "glorot":
         return initializers.GlorotUniform()
-    raise ValueError(f"loc_init={loc_init!r} is not valid: it takes tfp or glorot")
+    if loc_init == "normal":
+        return initializers.Normal(0.0, 1.0)
+    raise ValueError(f"loc_init={loc_init!r} is not valid: it takes tfp, glorot or normal")
 
 
 def posterior_initializers(mu_init, sigma_init, loc_init, variance="softplus"):
@@ -63,7 +65,7 @@ def mean_field_normal(mu_init=-3.0, sigma_init=0.1, loc_init="tfp", variance="so
     Args:
       mu_init: mean of the initial rho.
       sigma_init: standard deviation of the initial rho.
-      loc_init: initialisation of the means, "tfp" or "glorot".
+      loc_init: initialisation of the means, "tfp", "glorot" or "normal".
       variance: "softplus" or "alpha".
 
     Returns:
@@ -91,8 +93,8 @@ def mean_field_normal(mu_init=-3.0, sigma_init=0.1, loc_init="tfp", variance="so
 
 
 def point_initializer(loc_init="tfp"):
-    """A fresh initialiser of point estimates: zeros with glorot, as in deterministic layers."""
-    return initializers.Zeros() if loc_init == "glorot" else loc_initializer(loc_init)
+    """A fresh initialiser of point estimates: zeros, as in deterministic layers, but for tfp."""
+    return loc_initializer(loc_init) if loc_init == "tfp" else initializers.Zeros()
 
 
 def point_estimate(loc_init="tfp"):

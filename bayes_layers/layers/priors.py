@@ -78,13 +78,14 @@ class Prior:
         """
         raise NotImplementedError
 
-    def kl(self, posteriors, scale=None, seed=None):
+    def kl(self, posteriors, scale=None, seed=None, kernel_mask=None):
         """KL[q || p] of a layer in nats, a scalar; minus the entropy of q if the prior is improper.
 
         Args:
           posteriors: list of `(loc, stddev)`, the kernel's and perhaps the bias's.
           scale: the `LogNormalScale` of the layer under a hyperprior, else None.
           seed: int64 tensor `[2]` where `needs_seed`.
+          kernel_mask: float tensor, 0 for weights of the kernel that have no part in it (pruned ones), or None.
 
         Raises:
           ValueError: if a seed is needed and there is none.
@@ -96,7 +97,8 @@ class Prior:
         for number, (loc, stddev) in enumerate(posteriors):
             loc, stddev = tf.convert_to_tensor(loc), tf.convert_to_tensor(stddev)
             own_seed = randomness.fold_in(seed, number) if self.needs_seed else None
-            total += tf.reduce_sum(self.kl_of_weights(loc, stddev, scale, own_seed))
+            of_each = self.kl_of_weights(loc, stddev, scale, own_seed)
+            total += tf.reduce_sum(of_each if number or kernel_mask is None else of_each * kernel_mask)
         return total
 
     def kl_of_weights(self, loc, stddev, scale, seed):

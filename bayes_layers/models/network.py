@@ -92,6 +92,11 @@ class Network(tf_keras.Model):
         return [layer for layer in self.stack if hasattr(layer, "kl")]
 
     @property
+    def pruned_layers(self):
+        """The layers that have a mask on their kernel (`bayes_layers.pruning`), in order."""
+        return [layer for layer in self.stack if getattr(layer, "kernel_mask", None) is not None]
+
+    @property
     def precision(self):
         """Precision of convolutions and matrix products, "float32" or "bfloat16"; what makes the logits is float32."""
         return self._precision
@@ -285,7 +290,8 @@ class Network(tf_keras.Model):
         }
         weights = {f"weight/{name}": value for name, value in self.weight_arrays().items()}
         priors = {f"prior/{name}": value for name, value in self.prior_arrays().items()}
-        return {"network": np.array(json.dumps(config)), **weights, **priors}
+        masks = {f"mask/{layer.name}": layer.kernel_mask for layer in self.pruned_layers}
+        return {"network": np.array(json.dumps(config)), **weights, **priors, **masks}
 
     @classmethod
     def from_arrays(cls, arrays):
@@ -298,10 +304,11 @@ class Network(tf_keras.Model):
             for entry in config["layers"]
         ]
         network = cls(layers, config["input_shape"], config["description"])
-        prefix = "weight/"
-        network.assign_arrays({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
+        network.assign_arrays(_with_prefix("weight/", arrays))
         for weight in network._prior_weights():
             weight.assign(arrays["prior/" + weight.name.split(":")[0]])
+        for name, mask in _with_prefix("mask/", arrays).items():
+            network.get_layer(name).kernel_mask = mask
         return network
 
     def save(self, path):
@@ -343,6 +350,10 @@ def operations(network):
         positions = shape[1] * shape[2] if len(shape) == 4 else 1
         counts.append(2 * positions * int(kernel.shape.num_elements()) if kernel is not None else 0)
     return counts
+
+
+def _with_prefix(prefix, arrays):
+    return {name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)}
 
 
 def _is_stochastic(layer):

@@ -1,7 +1,6 @@
 """The ask/tell learner: active learning on anybody's images and oracle."""
 
 import numpy as np
-import tensorflow as tf
 
 from bayes_layers.config import ComputeSettings, NetworkSettings, PredictionSettings, TrainingSettings
 from bayes_layers.inference.elbo import kl_weight, kl_weights
@@ -201,29 +200,6 @@ class ActiveLearner:
     def _ensure_fitted(self):
         if not self.is_fitted:
             self.fit()
-
-
-def posterior_summary(network):
-    """What the posterior of each Bayesian layer looks like.
-
-    Returns:
-      A list of dicts `layer, sigma_mean, sigma_std, snr_median, kl`: mean and standard deviation of the kernel's
-      posterior standard deviations, median of |mean| / standard deviation, KL in nats.
-    """
-    rows = []
-    for layer in network.bayesian_layers:
-        sigma = layer.kernel_scale.numpy().astype(np.float64)
-        ratio = np.abs(tf.convert_to_tensor(layer.kernel_loc).numpy().astype(np.float64)) / sigma
-        rows.append(
-            {
-                "layer": layer.name,
-                "sigma_mean": float(sigma.mean()),
-                "sigma_std": float(sigma.std()),
-                "snr_median": float(np.median(ratio)),
-                "kl": float(layer.kl(make_seed(0))),  # of a Monte-Carlo KL, always the same draws
-            }
-        )
-    return rows
 
 
 def _split(settings):

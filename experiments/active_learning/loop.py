@@ -264,7 +264,7 @@ class _Cycles:
         ]
 
     def _posterior_rows(self, cycle):
-        from experiments.active_learning.learner import posterior_summary
+        from experiments.posterior_rows import posterior_summary
 
         return [tables.row("posterior", cycle=cycle, **values) for values in posterior_summary(self.learner.network)]
 

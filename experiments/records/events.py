@@ -11,7 +11,7 @@ import errno
 import numpy as np
 import tensorflow as tf
 
-from bayes_layers.models.architectures import ARCHITECTURES
+from bayes_layers.models.architectures import NETWORKS
 from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.records import tables
 from experiments.records.paths import text_of
@@ -21,18 +21,18 @@ class EventWriter:
     """Writes the events of a run's cycles; a context manager."""
 
     def __init__(self, path, config):
-        with _as_os_error(path):
+        with as_os_error(path):
             self._writer = tf.summary.create_file_writer(str(path))
         self._path = path
         self._config = config
 
     def __enter__(self):
-        with _as_os_error(self._path), self._writer.as_default():
+        with as_os_error(self._path), self._writer.as_default():
             _write_hparams(self._config, trial="/".join(self._path.parts[-4:]))
         return self
 
     def __exit__(self, *exception):
-        with _as_os_error(self._path):
+        with as_os_error(self._path):
             self._writer.close()
 
     def write(self, state, images, steps_per_epoch):
@@ -46,7 +46,7 @@ class EventWriter:
         row = state.rows["metrics"][-1]
         labels = int(row["labels"])
         first = state.global_step - steps_per_epoch * len(state.curve["nll"])
-        with _as_os_error(self._path), self._writer.as_default():
+        with as_os_error(self._path), self._writer.as_default():
             for name in ("negative_elbo", "nll", "kl"):
                 for epoch, value in enumerate(state.curve[name]):
                     tf.summary.scalar(f"elbo/{name}", value, step=first + (epoch + 1) * steps_per_epoch)
@@ -73,7 +73,7 @@ def _write_hparams(config, trial):
     from tensorboard.plugins.hparams import api as hp
 
     columns = {
-        hp.HParam("arch", hp.Discrete(ARCHITECTURES)): config.arch,
+        hp.HParam("arch", hp.Discrete(NETWORKS)): config.arch,
         hp.HParam("acquisition", hp.Discrete(ACQUISITIONS)): config.acquisition,
         hp.HParam("mu_init", hp.RealInterval(-100.0, 100.0)): config.mu_init,
         hp.HParam("kl_scale"): text_of(config.kl_scale),
@@ -84,7 +84,7 @@ def _write_hparams(config, trial):
 
 
 @contextlib.contextmanager
-def _as_os_error(path):
+def as_os_error(path):
     """TensorFlow's errors from writing a file, as an OSError like any other."""
     try:
         yield

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.metadata
+import os
 import pathlib
 import platform
 import subprocess
@@ -24,6 +25,7 @@ def facts(dataset):
         "versions": versions(),
         "git_commit": git_commit(),
         "device": device(),
+        "threads": threads(),
         "dataset": {
             "name": dataset.name,
             "version": dataset.version,
@@ -78,3 +80,11 @@ def device():
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def threads():
+    """The threads that one TensorFlow operation may use: another number sums in another order, hence other bits."""
+    import tensorflow as tf
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return tf.config.threading.get_intra_op_parallelism_threads() or allowed

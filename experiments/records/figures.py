@@ -13,11 +13,8 @@ def draw(run):
     Args:
       run: a `Run` of `load_run`.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    _save(_learning_curve(run), run.path / "learning_curve.png")
-    _save(_acquired(run), run.path / "acquired.png")
+    save(_learning_curve(run), run.path / "learning_curve.png")
+    save(_acquired(run), run.path / "acquired.png")
 
 
 def _title(run):
@@ -29,8 +26,7 @@ def _title(run):
 
 
 def _learning_curve(run):
-    from matplotlib import pyplot as plt
-
+    plt = pyplot()
     metrics = run.tables["metrics"]
     tested = ~np.isnan(metrics["test_error"])
     labels = metrics["labels"][tested]
@@ -54,8 +50,7 @@ def _learning_curve(run):
 
 
 def _acquired(run, columns=20, most=400):
-    from matplotlib import pyplot as plt
-
+    plt = pyplot()
     images, labels = run.acquired["image"][:most], run.acquired["label"][:most]
     rows = -(-len(images) // columns)
     height, width = images.shape[1:3]
@@ -80,10 +75,24 @@ def _acquired(run, columns=20, most=400):
     return figure
 
 
-def _save(figure, path):
+def pyplot():
+    """Matplotlib's pyplot, for files only."""
+    import matplotlib
+
+    matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
+    return plt
+
+
+def png(figure):
+    """The bytes of a figure as PNG; closes it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    plt.close(figure)
-    files.write_bytes(path, buffer.getvalue())
+    pyplot().close(figure)
+    return buffer.getvalue()
+
+
+def save(figure, path):
+    """Writes a Matplotlib figure as a PNG, all of it or nothing, and closes it."""
+    files.write_bytes(path, png(figure))

@@ -14,8 +14,6 @@ import threading
 import time
 import uuid
 
-import psutil
-
 from experiments.errors import RecordError, RecordInUse
 
 NAME = "lock"
@@ -70,6 +68,8 @@ class RecordLock:
             )
 
     def _content(self):
+        import psutil  # here, not above: reports, which read the lock's name, do without it
+
         process = psutil.Process()
         return json.dumps(
             {
@@ -136,6 +136,8 @@ def _read(path):
 
 
 def _is_stale(path, content):
+    import psutil
+
     try:
         age = time.time() - content["heartbeat"]
         if content["host"] != socket.gethostname() or content["where"] != _where():

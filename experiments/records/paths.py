@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import pathlib
+import re
 
 LONGEST_NAME = 200  # of a directory; file systems allow 255 bytes
 
@@ -19,7 +20,31 @@ def text_of(value):
 def settings_part(config):
     """`mu<mu_init>` and every other result-changing setting that is not at its default."""
     own_place = ("arch", "acquisition", "dataset", "mu_init", "seed")
-    parts = [f"mu{text_of(config.mu_init)}"]
+    return changed_settings(f"mu{text_of(config.mu_init)}", config, own_place)
+
+
+def wrapped(path, width=100):
+    """A path in lines of about this width, for the title of a picture."""
+    lines = [""]
+    for piece in re.split(r"(?<=[/,])", str(path)):
+        if len(lines[-1]) + len(piece) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
+
+
+def changed_settings(first, config, own_place):
+    """A directory's name: `first`, then `,<setting>=<value>` for every setting that says what a run is.
+
+    Args:
+      first: the name's beginning.
+      config: a config; result-changing settings that are not at their default are named, in alphabetical order.
+      own_place: settings that are not named, since they have a place of their own or mean nothing.
+
+    Returns:
+      str, not too long for a file system.
+    """
+    parts = [first]
     for field in sorted(dataclasses.fields(config), key=lambda field: field.name):
         value = getattr(config, field.name)
         if field.metadata["result"] and field.name not in own_place and value != field.default:

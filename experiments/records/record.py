@@ -259,10 +259,17 @@ EARLIER = {
     "weight_init": "glorot",
     "variance": "softplus",
     "estimator": "flipout",
+    "scoring": "full",
     "kl_schedule": "constant",
     "kl_warmup": 0,
     "train_samples": 1,
     "mean_decay": 0.0,
+    "prior": "normal",
+    "prior_scale": 1.0,
+    "hyperprior": "fixed",
+    "hyperprior_scale": 1.0,
+    "variational_bias": False,
+    "kl_samples": 4,
 }
 
 
@@ -295,8 +302,8 @@ def acquired_in(file):
 
 def _differences(known, facts):
     changes = []
-    for part in ("versions", "git_commit", "device"):
+    for part in ("versions", "git_commit", "device", "threads"):
         before, now = known.get(part), facts.get(part)
-        if before != now:
+        if before != now and (part in known or part != "threads"):  # records of the first versions do not state it
             changes.append(f"{part}: {before} -> {now}")
     return changes

@@ -135,6 +135,26 @@ def test_changed_versions_are_appended_not_refused(uninterrupted, tmp_path):
     assert config["versions"] == {} and config["history"] == [{"from_cycle": 3, "changes": book.changes}]
 
 
+def test_another_number_of_threads_is_said(uninterrupted, tmp_path):
+    path = tmp_path / "record"
+    shutil.copytree(uninterrupted, path)
+    facts = {"settings": {"arch": "BNN", "max_labels": 4}, "versions": {}, "git_commit": None, "device": "a test",
+             "dataset": {"sha256": "0"}}  # fmt: skip
+    changes = []
+    for threads in (1, 1, 2):
+        with RecordLock(path) as lock:
+            book = Record(path, lock)
+            book.open({**facts, "threads": threads})
+        changes.append(book.changes)
+    assert changes == [[], [], ["threads: 1 -> 2"]]
+
+
+def test_a_record_from_before_a_setting_existed_is_taken_for_what_it_was(tmp_path):
+    record.check_settings(tmp_path, {"settings": {"arch": "BNN"}}, {"arch": "BNN", "scoring": "full"})
+    with pytest.raises(RecordError, match="scoring=full there, race here"):
+        record.check_settings(tmp_path, {"settings": {"arch": "BNN"}}, {"arch": "BNN", "scoring": "race"})
+
+
 def test_rows_survive_the_text_and_back():
     rows = [
         tables.row("metrics", cycle=0, labels=20, test_error=0.1 + 0.2, train_nll=float("nan"), train_seconds="1.250")

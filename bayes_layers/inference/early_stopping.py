@@ -1,0 +1,63 @@
+"""Training that ends when it no longer helps."""
+
+import math
+
+
+class Patience:
+    """Counts the epochs since a score was best."""
+
+    def __init__(self, patience):
+        """Begins to count.
+
+        Args:
+          patience: epochs without a new best after which it is over.
+        """
+        self.patience = patience
+        self.best, self.since = -math.inf, 0
+
+    def is_best(self, score):
+        """Takes an epoch's score; whether it is higher than all before it."""
+        if score > self.best:
+            self.best, self.since = score, 0
+            return True
+        self.since += 1
+        return False
+
+    @property
+    def is_over(self):
+        """Whether patience is at its end."""
+        return self.since >= self.patience
+
+
+def fit_with_patience(trainer, images, labels, score, *, patience, epochs, kl_weight, seed, cycle=0, progress=None):
+    """Trains until a score has not risen for some epochs, and goes back to the weights of its best.
+
+    Shridhar 2019, section 5.7.2: "early stopping when validation accuracy remains unchanged for 5 epochs". The weights
+    before the first epoch take part: if no epoch is better, they are what remains.
+
+    Args:
+      trainer: an `ElboTrainer`; its network's weights are trained further.
+      images, labels: as of `ElboTrainer.fit`.
+      score: called without arguments for the network's score, e.g. its accuracy on a validation set.
+      patience: epochs without a new best after which training stops.
+      epochs: the most epochs.
+      kl_weight, seed, cycle: as of `ElboTrainer.fit`.
+      progress: called as `progress(epoch, score)` after every epoch, or None.
+
+    Returns:
+      `(epochs that were trained, the best epoch, its score)`; epochs count from 1, 0 being before the first.
+    """
+    counter, network = Patience(patience), trainer.network
+    counter.is_best(score())
+    best_epoch, best = 0, network.weight_arrays()
+    epoch = 0
+    while epoch < epochs and not counter.is_over:
+        trainer.fit(images, labels, epochs=1, kl_weight=kl_weight, seed=seed, cycle=cycle, first_epoch=epoch)
+        epoch += 1
+        value = score()
+        if counter.is_best(value):
+            best_epoch, best = epoch, network.weight_arrays()
+        if progress:
+            progress(epoch, value)
+    network.assign_arrays(best)
+    return epoch, best_epoch, counter.best

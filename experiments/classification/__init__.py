@@ -1,0 +1,1 @@
+"""Image classification by variational, frequentist and dropout networks: one run, epoch by epoch."""

@@ -1,0 +1,124 @@
+"""Reliability diagrams: is a network right as often as it says? From records alone (Guo et al. 2017, figure 1).
+
+Command: python -m experiments.reliability --records=runs/image_classification/mnist/lenet5/variational/seed0
+
+Expected: bars that end on the diagonal, of a calibrated network; below it the network is overconfident. The expected
+calibration error (15 bins of equal width) is the mean distance, weighted by the images of each bin. Run time: seconds.
+
+Reads calibration.csv of the records of `experiments.image_classification` and `experiments.al_mnist` (the last epoch
+or cycle that was tested), also of records without their checkpoint, and writes <output>: a PNG with a panel per
+record, and beside it a CSV of the same name with its numbers.
+"""
+
+import dataclasses
+import pathlib
+import sys
+
+import numpy as np
+
+from bayes_layers.settings import SettingError, Settings, setting
+from experiments import entry
+from experiments.errors import RecordError
+from experiments.records import figures, files
+from experiments.records.load import load_run, load_tables
+from experiments.records.paths import wrapped
+from experiments.records.trained import place_of
+from experiments.studies.render import to_csv
+
+
+@dataclasses.dataclass(frozen=True)
+class ReliabilityConfig(Settings):
+    """Reliability"""
+
+    records: str = setting("", "Directories of records, separated by colons.", result=False)
+    output: str = setting("runs/reliability.png", "The picture's file.", result=False)
+
+
+def last_bins(path):
+    """The last reliability bins of a record.
+
+    Args:
+      path: its directory.
+
+    Returns:
+      `(count, confidence, accuracy)`, arrays `[bins]`; nan where a bin is empty.
+
+    Raises:
+      RecordError: if there is no record, or it has no table of calibration.
+    """
+    path = pathlib.Path(path).expanduser()
+    run = load_run(path) if (path / "checkpoint").exists() else load_tables(path)
+    table = run.tables["calibration"]
+    units = table[run.layout.unit]
+    if not len(units):
+        raise RecordError(f"{path} has no bins in its calibration.csv")
+    mine = units == units[-1]
+    return tuple(table[name][mine] for name in ("count", "confidence", "accuracy"))
+
+
+def calibration_error(count, confidence, accuracy):
+    """ECE of bins: sum of (share of images) x |accuracy - confidence| (Guo et al. 2017, eq. 3)."""
+    filled = count > 0
+    return float(np.sum(count[filled] * np.abs(accuracy - confidence)[filled]) / count.sum())
+
+
+def draw(bins):
+    """The diagrams as a matplotlib figure; `bins` is a dict from a title to what `last_bins` returned."""
+    size = (4 * len(bins), 4.8)
+    figure, axes = figures.pyplot().subplots(
+        2, len(bins), figsize=size, squeeze=False, sharex=True, layout="constrained", height_ratios=(3, 1)
+    )
+    for (title, (count, confidence, accuracy)), (top, bottom) in zip(bins.items(), axes.T, strict=True):
+        edges = np.arange(len(count)) / len(count)
+        style = {"width": 1 / len(count), "align": "edge", "edgecolor": "white"}
+        top.bar(edges, np.nan_to_num(accuracy), color="C0", label="accuracy", **style)
+        gap = np.nan_to_num(confidence - accuracy)
+        top.bar(edges, gap, bottom=np.nan_to_num(accuracy), color="C3", alpha=0.35, label="gap to confidence", **style)
+        top.plot([0, 1], [0, 1], color="black", lw=1, ls="--")
+        error = calibration_error(count, confidence, accuracy)
+        top.set(title=f"{wrapped(title, 45)}\nECE = {error:.4f}", xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+        top.title.set_fontsize(8)
+        top.legend(fontsize=7, loc="upper left")
+        bottom.bar(edges, count / count.sum(), color="grey", **style)
+        bottom.set(xlabel="confidence", ylabel="share", yscale="log", ylim=(1e-4, 1.5))
+    return figure
+
+
+def work(config):
+    """Writes the picture and its numbers.
+
+    Args:
+      config: a `ReliabilityConfig`.
+    """
+    paths = [part for part in config.records.split(":") if part]
+    if not paths:
+        raise SettingError("--records= is not valid: it takes directories of records, separated by colons")
+    bins = {str(place_of(path)): last_bins(path) for path in paths}
+    output = pathlib.Path(config.output).expanduser()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    figures.save(draw(bins), output)
+    rows = [
+        {"record": title, "bin": number, "count": int(c), "confidence": float(p), "accuracy": float(a)}
+        for title, columns in bins.items()
+        for number, (c, p, a) in enumerate(zip(*columns, strict=True))
+    ]
+    files.write_text(output.with_suffix(".csv"), to_csv(rows))
+    for title, columns in bins.items():
+        print(f"{title}: ECE = {calibration_error(*columns):.4f}")
+    print(f"picture: {output}")
+
+
+def main(argv=None):
+    """The entry point; returns the exit code."""
+    return entry.main(
+        sys.argv if argv is None else argv,
+        description=__doc__,
+        config_class=ReliabilityConfig,
+        groups=(ReliabilityConfig,),
+        presets={},
+        work=work,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The kept results: they are what the records say, and README's tables are what they say."""
+
+import importlib
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+
+import pytest
+
+from experiments import keep
+from tests.conftest import ROOT
+from tests.fabricated import fabricate
+
+COMMANDS = re.findall(r"^python -m experiments\.(.+)$", (ROOT / "results" / "README.md").read_text(), re.M)
+
+
+def results_module():
+    spec = importlib.util.spec_from_file_location("results", ROOT / "docs" / "results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(module, *arguments):
+    return importlib.import_module(f"experiments.{module}").main([module, *map(str, arguments)])
+
+
+def test_readmes_tables_are_what_the_reports_say():
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == results_module().readme(), "run `python docs/results.py`"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_reports_are_what_the_records_say(command, tmp_path):
+    module, *arguments = shlex.split(command)
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    kept = tmp_path / "results" / module
+    reports = {path: path.read_bytes() for path in kept.rglob("*") if path.suffix in (".csv", ".md", ".tex")}
+    assert reports
+    for path in reports:
+        path.unlink()
+    arguments = [argument for argument in arguments if not argument.startswith("--output_dir")]
+    assert run(module, *arguments, f"--output_dir={tmp_path / 'results'}") == 0
+    for path, content in reports.items():
+        if path.name != "runs.csv":  # which states where the records lie
+            assert path.read_bytes() == content, path.name
+
+
+def test_kept_records_are_whole_and_small():
+    for path in (ROOT / "results").rglob("config.json"):
+        assert "settings" in json.loads(path.read_text())
+        assert (path.parent / "metrics.csv").exists()
+    assert not [p for p in (ROOT / "results").rglob("*") if p.suffix in (".npz", ".tmp") or "tfevents" in p.name]
+    assert sum(p.stat().st_size for p in (ROOT / "results").rglob("*") if p.is_file()) < 20e6
+
+
+def test_keeping_records(tmp_path, capsys):
+    whole = fabricate(tmp_path / "runs" / "a" / "seed0")
+    busy = fabricate(tmp_path / "runs" / "a" / "seed1", seed=1)
+    (busy / "lock").write_text("{}")
+    assert run("keep", tmp_path / "runs", f"--results={tmp_path / 'kept'}") == 0
+    said = capsys.readouterr()
+    assert "1 record" in said.out and "seed1 is in use, or its run was killed" in said.err
+    kept = tmp_path / "kept" / "a" / "seed0"
+    assert {path.name for path in kept.iterdir()} == {path.name for path in whole.glob("*.csv")} | {"config.json"}
+    assert all((whole / path.name).read_bytes() == path.read_bytes() for path in kept.iterdir())
+    assert not (tmp_path / "kept" / "a" / "seed1").exists()
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["."], [".", "--results=."]])
+def test_a_mistake_is_one_line(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert keep.main(["keep", *arguments]) == 1
+    assert re.fullmatch(r"error: --(records|results)=\S* is not valid: it takes .+\n", capsys.readouterr().err)

@@ -1,0 +1,142 @@
+"""Entry points that examine a trained network: pruning, foreign images; and small records. One tiny run for all."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from experiments import datasets, foreign, image_classification, out_of_distribution, pruning
+from experiments.errors import DataError, RecordError
+from experiments.records.trained import open_trained, place_of
+from tests.conftest import the_record
+
+TINY = ["--dataset=digits", "--preset=quick", "--epochs=1", "--num_samples=2", "--validation=0.2"]
+
+
+def rows(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("runs")
+    assert image_classification.main(["x", f"--output_dir={directory}", *TINY]) == 0
+    return the_record(directory)
+
+
+@pytest.fixture(scope="module")
+def pruned(record):
+    command = ["x", f"--record={record}", "--sparsities=0,0.5", "--epochs=1", "--tolerance=100"]
+    command.append(f"--output_dir={record.parents[4]}")
+    assert pruning.main(command) == 0
+    return command, next(record.parents[4].glob("pruning/**/settings.json")).parent
+
+
+def test_a_trained_record(record, tmp_path):
+    trained = open_trained(record)
+    assert trained.dataset == "digits" and trained.place == place_of(record)
+    assert str(trained.place).startswith("image_classification/digits/lenet5/variational,")
+    assert trained.network().num_classes == 10
+    with pytest.raises(RecordError, match=r"no config\.json"):
+        open_trained(tmp_path)
+    (tmp_path / "config.json").write_text((record / "config.json").read_text())
+    with pytest.raises(RecordError, match="no checkpoint"):
+        open_trained(tmp_path)
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "latest").write_text("{}")
+    with pytest.raises(RecordError, match="is damaged"):
+        open_trained(tmp_path)
+
+
+def test_pruning_leaves_curve_stages_and_networks(pruned):
+    from bayes_layers import load_network
+    from bayes_layers.pruning import sparsity
+
+    _, directory = pruned
+    curve = rows(directory / "curve.csv")
+    assert [(row["score"], row["sparsity"]) for row in curve] == [
+        ("magnitude", "0.0"), ("magnitude", "0.5"), ("snr", "0.0"), ("snr", "0.5")
+    ]  # fmt: skip
+    assert curve[0]["test_accuracy"] == curve[2]["test_accuracy"]  # nothing is pruned: the same network
+    stages = rows(directory / "stages.csv")
+    assert [(row["score"], row["stage"]) for row in stages] == [
+        *(("magnitude", stage) for stage in ("trained", "with L1", "pruned", "fine-tuned")),
+        *(("snr", stage) for stage in ("trained", "pruned", "fine-tuned")),
+    ]
+    assert [float(row["sparsity"]) for row in stages] == [0, 0, 0.5, 0.5, 0, 0.5, 0.5]
+    layers = rows(directory / "layers.csv")
+    for score in ("magnitude", "snr"):
+        network = load_network(directory / f"pruned_{score}.npz")
+        last = [row for row in layers if (row["score"], row["stage"]) == (score, "fine-tuned")]
+        assert [int(row["kept"]) for row in last] == [row["kept"] for row in sparsity(network)]
+    assert (directory / "curve.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_pruning_is_done_once_and_of_what_is_there(pruned, record, capsys):
+    command, directory = pruned
+    before = {path.name: path.stat().st_mtime_ns for path in directory.iterdir() if path.suffix in (".csv", ".npz")}
+    assert pruning.main([*command, "--report_only"]) == 0 and pruning.main(command) == 0
+    assert {name: (directory / name).stat().st_mtime_ns for name in before} == before
+    assert "| fine-tuned | 1 | 50.0 % |" in capsys.readouterr().out
+    settings = json.loads((directory / "settings.json").read_text())
+    assert settings["source"] == open_trained(record).sha256 and settings["settings"]["sparsities"] == "0,0.5"
+    assert "report_only" not in settings["settings"]
+
+
+def test_pruning_names_mistakes(record, tmp_path, capsys):
+    for arguments, words in (
+        (["--record="], "--record= is not valid: it takes"),
+        ([f"--record={tmp_path}"], "is not a record"),
+        (["--sparsities=0,2"], "--sparsities=0,2 is not valid: it takes numbers from 0 to 1"),
+        (["--scores=size"], "--scores=size is not valid: it takes all, or names of magnitude, snr"),
+        (["--threshold=low"], "--threshold=low is not valid: it takes auto, or"),
+        ([f"--record={record}", "--report_only", f"--output_dir={tmp_path}"], "--report_only finds nothing in"),
+    ):
+        assert pruning.main(["x", *arguments]) in (1, 2)
+        said = capsys.readouterr().err
+        assert words in said and len(said.strip().splitlines()) == 1
+
+
+def test_foreign_images(record, tmp_path, capsys):
+    command = ["x", f"--record={record}", "--foreign=mnist,uniform_noise,shuffled_pixels", "--images=40"]
+    command += ["--num_samples=2", f"--output_dir={tmp_path}"]
+    assert out_of_distribution.main(command) == 0
+    assert "left out: mnist: MNIST is not prepared" in capsys.readouterr().err
+    directory = next(tmp_path.glob("**/settings.json")).parent
+    table = rows(directory / "auroc.csv")
+    assert [row["foreign"] for row in table] == ["uniform_noise", "shuffled_pixels"]
+    assert all(0 <= float(row[name]) <= 1 for row in table for name in out_of_distribution.SCORES)
+    means = {row["kind"]: row for row in rows(directory / "scores.csv")}
+    assert list(means) == ["digits", "uniform_noise", "shuffled_pixels"]
+    for row in means.values():
+        total = float(row["expected_entropy"]) + float(row["mutual_information"])
+        assert float(row["entropy"]) == pytest.approx(total, abs=1e-12)
+    before = (directory / "auroc.md").read_bytes()
+    assert out_of_distribution.main([*command, "--report_only"]) == 0
+    assert (directory / "auroc.md").read_bytes() == before and b"| uniform_noise |" in before
+    assert out_of_distribution.main(["x", "--foreign=cats"]) == 2
+    assert "--foreign=cats is not valid: it takes all, or names of digits, mnist" in capsys.readouterr().err
+
+
+def test_images_in_another_shape():
+    grey = np.arange(2 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4, 1)
+    colour = foreign.fitted(grey, (6, 6, 3))
+    assert colour.shape == (2, 6, 6, 3) and colour.sum() == 3 * grey.sum()
+    np.testing.assert_array_equal(colour[:, 1:5, 1:5, 1], grey[..., 0])
+    np.testing.assert_array_equal(foreign.fitted(colour, (4, 4, 1)), grey)
+    np.testing.assert_array_equal(foreign.fitted(grey, (4, 4, 1)), grey)
+    with pytest.raises(DataError, match="1 channels cannot be given 4"):
+        foreign.fitted(grey, (4, 4, 4))
+
+
+def test_kinds_of_noise():
+    familiar = datasets.load("digits").test_images[:50]
+    normal = foreign.foreign_images("normal_noise", familiar, "", 50, 0)
+    assert abs(normal.mean() - familiar.mean() / 255) < 0.05 and normal.min() >= 0 and normal.max() <= 1
+    shuffled = foreign.foreign_images("shuffled_pixels", familiar, "", 50, 0)
+    np.testing.assert_array_equal(np.sort(shuffled.reshape(50, -1)), np.sort(familiar.reshape(50, -1)))
+    assert (shuffled != familiar).any(axis=(1, 2, 3)).all()
+    np.testing.assert_array_equal(foreign.foreign_images("inverted", familiar, "", 9, 0), 255 - familiar[:9])
+    one, other = (foreign.foreign_images("uniform_noise", familiar, "", 50, seed) for seed in (0, 1))
+    assert one.dtype == np.float32 and (one != other).mean() > 0.99
