@@ -161,6 +161,7 @@ def main(argv=None):
         groups=GROUPS,
         presets={},
         work=work,
+        unit="epoch",
     )
 
 

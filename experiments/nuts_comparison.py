@@ -130,6 +130,7 @@ def main(argv=None):
         groups=GROUPS,
         presets={},
         work=work,
+        unit="cell",
     )
 
 

@@ -72,6 +72,7 @@ def main(argv=None):
         groups=GROUPS,
         presets={},
         work=work,
+        unit="split",
     )
 
 
