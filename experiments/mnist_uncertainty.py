@@ -50,7 +50,9 @@ class UncertaintySettings(Settings):
 class OutputSettings(Settings):
     """Output"""
 
-    quick: bool = setting(False, "Five epochs in minibatches of 20, and 30 samples, where these are not given.", result=False)
+    quick: bool = setting(
+        False, "Five epochs in minibatches of 20, and 30 samples, where these are not given.", result=False
+    )
     output_dir: str = setting("runs", "Where results are kept.", result=False)
 
 

@@ -27,6 +27,7 @@ def tables(results):
     rows = [_row(results, d, cell) for d in results.config.dataset_names for cell in (*results.config.cells, SVM)]
     return {
         "accuracy.csv": to_csv(rows),
+        "splits.csv": to_csv(_split_rows(results)),
         "accuracy.md": _accuracy_page(results),
         "scales.csv": to_csv(_scale_rows(results)) if _scale_rows(results) else "",
         "scales.md": _scales_page(results),
@@ -43,6 +44,18 @@ def _row(results, dataset, cell):
     row["scale"] = geometric_mean(list(results.values(dataset, cell, "scale").values()))
     row["report_accuracy"] = PUBLISHED.get((dataset, *cell))
     return row
+
+
+def _split_rows(results):
+    """All that the other tables are made of: a row per cell and split."""
+    names = ("accuracy", "nll_test", "ece", "stddev_right", "stddev_wrong", "elbo", "kl", "scale")
+    rows = []
+    for dataset in results.config.dataset_names:
+        for cell in (*results.config.cells, SVM):
+            for split, numbers in results.numbers[dataset, cell].items():
+                head = {"dataset": dataset, "prior": cell[0], "hyperprior": cell[1], "split": split}
+                rows.append({**head, **{name: numbers.get(name) for name in names}})
+    return rows
 
 
 def _text(interval, digits=1):
