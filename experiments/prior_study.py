@@ -43,7 +43,8 @@ def work(config):
         config.records.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--output_dir={config.output_dir} cannot be used: {error.strerror}") from error
-    entry.start_tensorflow()
+    tf = entry.start_tensorflow()
+    tf.get_logger().setLevel("ERROR")  # it takes each cell's own functions for one that is traced again and again
     from experiments.priors.cells import make_missing
 
     make_missing(config, lambda line: print(line, file=sys.stderr, flush=True))
@@ -72,6 +73,7 @@ def main(argv=None):
         groups=GROUPS,
         presets={},
         work=work,
+        unit="split",
     )
 
 

@@ -27,6 +27,7 @@ def tables(results):
     rows = [_row(results, d, cell) for d in results.config.dataset_names for cell in (*results.config.cells, SVM)]
     return {
         "accuracy.csv": to_csv(rows),
+        "splits.csv": to_csv(_split_rows(results)),
         "accuracy.md": _accuracy_page(results),
         "scales.csv": to_csv(_scale_rows(results)) if _scale_rows(results) else "",
         "scales.md": _scales_page(results),
@@ -43,6 +44,18 @@ def _row(results, dataset, cell):
     row["scale"] = geometric_mean(list(results.values(dataset, cell, "scale").values()))
     row["report_accuracy"] = PUBLISHED.get((dataset, *cell))
     return row
+
+
+def _split_rows(results):
+    """All that the other tables are made of: a row per cell and split."""
+    names = ("accuracy", "nll_test", "ece", "stddev_right", "stddev_wrong", "elbo", "kl", "scale")
+    rows = []
+    for dataset in results.config.dataset_names:
+        for cell in (*results.config.cells, SVM):
+            for split, numbers in results.numbers[dataset, cell].items():
+                head = {"dataset": dataset, "prior": cell[0], "hyperprior": cell[1], "split": split}
+                rows.append({**head, **{name: numbers.get(name) for name in names}})
+    return rows
 
 
 def _text(interval, digits=1):
@@ -132,9 +145,9 @@ def _sparsity_page(results):
     """How many weights of the last layer are around zero, and how concentrated the others are."""
     lines = [
         "# Weights of the last layer\n\nThe report's Figure 3: under a Laplace prior all weights but two are around "
-        "zero, under a Cauchy prior they are not. Here: of the 10 weights, those whose central 95 % posterior interval "
-        "holds zero (mean over splits), and the excess kurtosis of the posterior means (a few large ones make it large; "
-        "the median over splits).\n"
+        "zero, under a Cauchy prior they are not. Here: of the 10 weights, those whose 95 % posterior interval holds "
+        "zero (mean over splits), and the excess kurtosis of the posterior means (a few large ones make it large; "
+        "median over splits).\n"
     ]
     for dataset in results.config.dataset_names:
         body = []

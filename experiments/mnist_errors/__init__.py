@@ -1,0 +1,1 @@
+"""What the experiment `mnist_uncertainty` is made of."""

@@ -1,0 +1,209 @@
+"""One cell of the comparison with NUTS: sampled, fitted, recorded; and its table and picture, from records alone."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+
+from bayes_layers.streams import stream_generator, stream_key
+from experiments.errors import RecordError
+from experiments.priors import cells
+from experiments.priors.toy import grid_points, make_split
+from experiments.records import facts, files
+from experiments.studies.render import to_csv, to_markdown
+
+METHODS = {"nuts": "NUTS", "mean_field": "mean-field ADVI", "full_rank": "full-rank ADVI"}
+SPLIT = 0
+KEPT = 500  # draws of a chain, evenly spaced, that predictions are made of
+
+
+def record_path(config, dataset, cell):
+    """Where the record of one cell lies."""
+    return config.records / "nuts" / config.nuts_name / dataset / f"{','.join(cell)}.npz"
+
+
+def read(config, dataset, cell):
+    """`(numbers, arrays)` of one cell, or None if it was not made yet.
+
+    Raises:
+      RecordError: if it is damaged.
+    """
+    path = record_path(config, dataset, cell)
+    try:
+        with np.load(io.BytesIO(path.read_bytes())) as file:
+            arrays = {name: file[name] for name in file.files}
+        return json.loads(str(arrays.pop("record"))), arrays
+    except FileNotFoundError:
+        return None
+    except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
+        raise RecordError(f"{path} is damaged ({error}); delete it to have it made again") from error
+
+
+class Comparer:
+    """Makes the records of one cell; the sampler is compiled once for all data sets."""
+
+    def __init__(self, config, cell):
+        from experiments.priors.judge import Nuts
+
+        self.config, self.cell = config, cell
+        self._maker = cells.CellMaker(config, cell)
+        self._nuts = Nuts(*cell, config.draws, config.burn_in)
+
+    def make(self, dataset):
+        """Samples, fits and records; the mean-field fit is that of the prior study's split 0, made if it is missing."""
+        from experiments.priors.joint import ToyModel
+
+        config = self.config
+        if cells.read(config, dataset, self.cell, SPLIT) is None:
+            self._maker.make(dataset, SPLIT)
+        fitted, study = cells.read(config, dataset, self.cell, SPLIT)
+        scale = fitted.get("scale", 1.0)
+        split = make_split(dataset, config.noise, config.seed, SPLIT)
+        model = ToyModel(split.x, split.y, *self.cell, scale)
+        grid = grid_points(dataset)
+        positions, numbers = self._sample(model, split, scale, grid)
+        samples = {"nuts": model.probabilities(positions.reshape(-1, model.size), grid)}
+        samples["full_rank"], numbers["full_rank_elbo"] = self._full_rank(model, grid)
+        arrays = {f"{name}_mean": p.mean(0) for name, p in samples.items()}
+        arrays |= {f"{name}_stddev": p.std(0) for name, p in samples.items()}
+        arrays |= {"mean_field_mean": study["grid_mean"], "mean_field_stddev": study["grid_stddev"]}
+        arrays |= {"grid": grid, "positions": positions.astype(np.float32)}
+        head = {"dataset": dataset, "prior": self.cell[0], "hyperprior": self.cell[1], "scale": scale, **numbers}
+        head |= {"mean_field_elbo": fitted["elbo"], "protocol": config.protocol, **config.nuts_protocol}
+        head |= {"versions": facts.versions(), "git_commit": facts.git_commit()}
+        path = record_path(config, dataset, self.cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_bytes(path, files.npz_bytes({"record": np.array(json.dumps(head)), **arrays}))
+
+    def _sample(self, model, split, scale, grid):
+        """Draws and diagnostics of NUTS: rounds, each going on where the last one ended, until R-hat is small."""
+        from experiments.priors.judge import effective_draws, rhat
+
+        config, rounds = self.config, []
+        generator = stream_generator(config.seed, "nuts starts", SPLIT)
+        starts = 0.5 * generator.normal(size=(config.chains, model.size))
+        coarse = grid[::9]
+        for number in range(config.rounds):
+            key = stream_key(config.seed, "nuts", number)
+            chains = self._nuts(split.x, split.y, scale, starts, (key % 2**31, (key >> 32) % 2**31))
+            starts, rounds = chains.positions[-1], [*rounds, chains]
+            kept = np.concatenate([c.positions for c in rounds])
+            kept = kept[np.linspace(0, len(kept) - 1, min(KEPT, len(kept))).astype(int)]
+            predictions = model.probabilities(kept.reshape(-1, model.size), coarse)
+            predictions = predictions.reshape(*kept.shape[:2], -1)
+            numbers = {"rhat": rhat(predictions), "effective_draws": effective_draws(predictions)}
+            if numbers["rhat"] < config.max_rhat:
+                break
+        numbers |= {
+            "rounds": len(rounds),
+            "divergent": float(np.mean([c.divergent for c in rounds])),
+            "leapfrogs": float(np.mean([c.leapfrogs for c in rounds])),
+        }
+        return kept, numbers
+
+    def _full_rank(self, model, grid):
+        """Predictions of the full-rank fit with the largest ELBO, and that ELBO in nats."""
+        from experiments.priors.judge import full_rank
+
+        config, best = self.config, None
+        for restart in range(config.restarts):
+            generator = stream_generator(config.seed, "full rank starts", restart)
+            key = stream_key(config.seed, "full rank", restart)
+            seed = (key % 2**31, (key >> 32) % 2**31)
+            start = 0.5 * generator.normal(size=model.size)
+            draws, elbo = full_rank(model, start, config.full_rank_steps, config.full_rank_rate, 1000, seed)
+            if best is None or elbo > best[1]:
+                best = draws, elbo
+        return model.probabilities(best[0], grid), best[1]
+
+
+def distances(arrays, method):
+    """How far an approximation is from NUTS, over the grid.
+
+    Returns:
+      dict: `mean_distance` and `mean_distance_max`, of predictive means; `stddev_distance`, of predictive standard
+      deviations (mean absolute differences); `stddev_ratio`, of their means over the grid.
+    """
+    mean = np.abs(arrays[f"{method}_mean"] - arrays["nuts_mean"])
+    stddev = np.abs(arrays[f"{method}_stddev"] - arrays["nuts_stddev"])
+    return {
+        "mean_distance": float(mean.mean()),
+        "mean_distance_max": float(mean.max()),
+        "stddev_distance": float(stddev.mean()),
+        "stddev_ratio": float(arrays[f"{method}_stddev"].mean() / arrays["nuts_stddev"].mean()),
+    }
+
+
+def tables(config, found):
+    """`distances.csv` and `distances.md`.
+
+    Args:
+      config: a `NutsComparisonConfig`.
+      found: dict from (dataset, cell) to `(numbers, arrays)`.
+
+    Returns:
+      Dict from a file's name to its text.
+    """
+    rows, lines = [], []
+    for (dataset, cell), (numbers, arrays) in found.items():
+        for method in ("mean_field", "full_rank"):
+            row = {"dataset": dataset, "prior": cell[0], "hyperprior": cell[1], "method": method}
+            row |= {**distances(arrays, method), "elbo": numbers[f"{method}_elbo"]}
+            row |= {name: numbers[name] for name in ("scale", "rhat", "effective_draws", "divergent", "rounds")}
+            rows.append(row)
+            lines.append(
+                [
+                    dataset,
+                    *cell,
+                    METHODS[method],
+                    f"{row['mean_distance']:.3f} ({row['mean_distance_max']:.2f})",
+                    f"{row['stddev_distance']:.3f}",
+                    f"{row['stddev_ratio']:.2f}",
+                    f"{row['elbo']:.1f}",
+                    f"{row['rhat']:.3f}{'' if row['rhat'] < config.max_rhat else ' (too large)'}",
+                    f"{row['effective_draws']:.0f}",
+                ]
+            )
+    header = ["data", "prior", "hyperprior", "method", "predictive mean: distance (greatest)", "standard deviation: "]
+    header[-1] += "distance"
+    header += ["ratio", "ELBO (nats)", "NUTS: R-hat", "NUTS: effective draws"]
+    text = (
+        "# How far the approximations are from the posterior\n\nMean absolute differences from NUTS over a grid of "
+        "the plane, of the predictive mean and of the predictive standard deviation; the ratio of mean standard "
+        "deviations; R-hat and effective draws are the worst over predictions. Fixed scales are those that the prior "
+        "study tuned.\n\n"
+    )
+    return {"distances.csv": to_csv(rows), "distances.md": text + to_markdown(header, lines)}
+
+
+def picture(dataset, found):
+    """The maps of all methods for each cell of a data set, the bytes of a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    from experiments.priors.pictures import TITLES, draw_map, png
+
+    figure, axes = plt.subplots(
+        len(found), 6, figsize=(14, 2.1 * len(found) + 1.2), layout="constrained", squeeze=False
+    )
+    for row, (cell, (_, arrays)) in zip(axes, found.items(), strict=True):
+        top = max(float(arrays[f"{method}_stddev"].max()) for method in METHODS)
+        for place, (method, name) in enumerate(METHODS.items()):
+            mean = arrays[f"{method}_mean"]
+            image = draw_map(row[place], dataset, mean, limits=(0, 1), cmap="RdBu_r", boundary=mean)
+            spread = draw_map(row[place + 3], dataset, arrays[f"{method}_stddev"], limits=(0, top), cmap="viridis")
+            if row is axes[0]:
+                row[place].set_title(f"{name}: mean", fontsize=9)
+                row[place + 3].set_title(f"{name}: std. deviation", fontsize=9)
+            if place:
+                apart = distances(arrays, method)
+                row[place].set_xlabel(f"distance {apart['mean_distance']:.3f}", fontsize=8)
+                row[place + 3].set_xlabel(f"ratio {apart['stddev_ratio']:.2f}", fontsize=8)
+        row[0].set_ylabel(f"{cell[0]}\n{TITLES[cell[1]]}", fontsize=9)
+        figure.colorbar(image, ax=row[2], shrink=0.9)
+        figure.colorbar(spread, ax=row[5], shrink=0.9)
+    figure.suptitle(f"{dataset}: the posterior predictive by NUTS and by two approximations (dashed: probability 1/2)")
+    return png(figure)
