@@ -283,3 +283,12 @@ def test_nothing_is_written_outside_the_record(finished):
     files = [p for p in root.rglob("*") if p.is_file()]
     assert files and all(finished in p.parents for p in files)
     assert os.environ.get(FAULT_VARIABLE) is None
+
+
+@pytest.mark.parametrize("arguments", [(), ("--inference=dropout",)])
+def test_networks_of_shridhar(arguments, tmp_path):
+    assert main(tmp_path, "--arch=lenet5", "--max_labels=10", "--epochs=1", *arguments) == 0
+    settings = json.loads((the_record(tmp_path) / "config.json").read_text())["settings"]
+    assert settings["estimator"] == "local_reparameterization_all"
+    assert settings["test_dropout"] == str(bool(arguments)).lower()
+    assert len(rows(the_record(tmp_path), "posterior")) == (0 if arguments else 5)

@@ -263,6 +263,12 @@ EARLIER = {
     "kl_warmup": 0,
     "train_samples": 1,
     "mean_decay": 0.0,
+    "prior": "normal",
+    "prior_scale": 1.0,
+    "hyperprior": "fixed",
+    "hyperprior_scale": 1.0,
+    "variational_bias": False,
+    "kl_samples": 4,
 }
 
 
