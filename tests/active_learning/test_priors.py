@@ -21,7 +21,7 @@ def test_a_run_with_a_hyperprior(tmp_path, capsys):
     record = the_record(tmp_path)
     for part in ("prior=cauchy", "hyperprior=half_cauchy", "variational_bias=true"):
         assert part in record.parent.name.split(",")
-    rows = list(csv.DictReader((record / "posterior.csv").open()))
+    rows = list(csv.DictReader((record / "posterior.csv").read_text().splitlines()))
     assert all(float(row["kl"]) > 0 for row in rows)
 
 
