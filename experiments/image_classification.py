@@ -1,6 +1,6 @@
 """Image classification by Bayesian and other CNNs: one run behind Tables 1 to 6 of Shridhar's thesis.
 
-Source: Shridhar 2019, "Bayesian Convolutional Neural Networks with Variational Inference", sections 4 and 5; the
+Source: Shridhar 2019, a thesis on Bayesian convolutional neural networks, sections 4 and 5; the
 defaults are the setting of its appendix (`experiments.classification.config` says what that leaves open).
 
 Command: python -m experiments.image_classification --dataset=mnist --model=lenet5 --preset=quick

@@ -148,7 +148,12 @@ def draw(curve, stages, title):
             )
             for row in (row for row in stages if row["score"] == score and row["stage"] == "fine-tuned"):
                 axis.plot(
-                    100 * float(row["sparsity"]), float(row[column]), "*", ms=12, color=f"C{i}", label="fine-tuned"
+                    100 * float(row["sparsity"]),
+                    float(row[column]),
+                    "*",
+                    ms=12,
+                    color=f"C{i}",
+                    label=f"by {TITLES[score]}, fine-tuned",
                 )
     left.set(xlabel="pruned weights (%)", ylabel="test accuracy (%)")
     right.set(xlabel="pruned weights (%)", ylabel="test NLL (nats)", yscale="log")

@@ -2,8 +2,9 @@
 
 Command: python -m experiments.reliability --records=runs/image_classification/mnist/lenet5/variational/seed0
 
-Expected: bars that end on the diagonal, of a calibrated network; below it the network is overconfident. The expected
-calibration error (15 bins of equal width) is the mean distance, weighted by the images of each bin. Run time: seconds.
+Expected: bars that end on the diagonal, of a calibrated network; below it the network is overconfident. Bins of few
+images are pale. The expected calibration error (15 bins of equal width) is the mean distance, weighted by the images of
+each bin. Run time: seconds.
 
 Reads calibration.csv of the records of `experiments.image_classification` and `experiments.al_mnist` (the last epoch
 or cycle that was tested), also of records without their checkpoint, and writes <output>: a PNG with a panel per
@@ -24,6 +25,13 @@ from experiments.records.load import load_run, load_tables
 from experiments.records.paths import wrapped
 from experiments.records.trained import place_of
 from experiments.studies.render import to_csv
+
+FEW = 20  # images in a bin
+COLORS = {
+    "both": ("C0", "accuracy, as far as it was stated"),
+    "over": ("C3", "confidence above it (overconfident)"),
+    "under": ("C2", "accuracy above the confidence (underconfident)"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,24 +72,34 @@ def calibration_error(count, confidence, accuracy):
 
 def draw(bins):
     """The diagrams as a matplotlib figure; `bins` is a dict from a title to what `last_bins` returned."""
-    size = (4 * len(bins), 4.8)
+    size = (4 * len(bins), 5.2)
     figure, axes = figures.pyplot().subplots(
         2, len(bins), figsize=size, squeeze=False, sharex=True, layout="constrained", height_ratios=(3, 1)
     )
-    for (title, (count, confidence, accuracy)), (top, bottom) in zip(bins.items(), axes.T, strict=True):
-        edges = np.arange(len(count)) / len(count)
-        style = {"width": 1 / len(count), "align": "edge", "edgecolor": "white"}
-        top.bar(edges, np.nan_to_num(accuracy), color="C0", label="accuracy", **style)
-        gap = np.nan_to_num(confidence - accuracy)
-        top.bar(edges, gap, bottom=np.nan_to_num(accuracy), color="C3", alpha=0.35, label="gap to confidence", **style)
-        top.plot([0, 1], [0, 1], color="black", lw=1, ls="--")
-        error = calibration_error(count, confidence, accuracy)
-        top.set(title=f"{wrapped(title, 45)}\nECE = {error:.4f}", xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-        top.title.set_fontsize(8)
-        top.legend(fontsize=7, loc="upper left")
-        bottom.bar(edges, count / count.sum(), color="grey", **style)
-        bottom.set(xlabel="confidence", ylabel="share", yscale="log", ylim=(1e-4, 1.5))
+    for (title, columns), (top, bottom) in zip(bins.items(), axes.T, strict=True):
+        _panel(top, bottom, *columns)
+        top.set_title(f"{wrapped(title, 45)}\nECE = {calibration_error(*columns):.4f}", fontsize=8)
+    rectangle = figures.pyplot().Rectangle
+    handles = [rectangle((0, 0), 1, 1, color=color, label=text) for color, text in COLORS.values()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7)
     return figure
+
+
+def _panel(top, bottom, count, confidence, accuracy):
+    edges, width = np.arange(len(count)) / len(count), 1 / len(count)
+    confidence, accuracy = np.nan_to_num(confidence), np.nan_to_num(accuracy)
+    for few in (True, False):  # what few images say is pale
+        these = (count > 0) & ((count < FEW) == few)
+        style = {"width": width, "align": "edge", "alpha": 0.25 if few else 0.9, "lw": 0}
+        lower, gap = np.minimum(confidence, accuracy)[these], np.abs(confidence - accuracy)[these]
+        is_over = (confidence > accuracy)[these]
+        top.bar(edges[these], lower, color=COLORS["both"][0], **style)
+        for chosen, name in ((is_over, "over"), (~is_over, "under")):
+            top.bar(edges[these][chosen], gap[chosen], bottom=lower[chosen], color=COLORS[name][0], **style)
+    top.plot([0, 1], [0, 1], color="black", lw=1, ls="--")
+    top.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+    bottom.bar(edges, count / count.sum(), width=width, align="edge", color="grey", edgecolor="white")
+    bottom.set(xlabel="confidence", ylabel="share", yscale="log", ylim=(1e-4, 1.5))
 
 
 def work(config):

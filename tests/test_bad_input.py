@@ -15,6 +15,10 @@ from tests.conftest import ROOT, TINY, the_record
 
 BAD_VALUES = {
     "arch": ["", "bnn", "BNN-4", "VGG"],
+    "inference": ["map", "frequentist"],  # BNN says itself what it is
+    "dropout_layers": ["2", "3"],
+    "weight_init": ["he", "normal"],
+    "variance": ["sigma", ""],
     "mu_init": ["", "nan", "inf", "-inf", "abc", "1e400", "-101"],
     "sigma_init": ["-0.1", "nan", "x"],
     "loc_init": ["zeros"],
@@ -38,11 +42,15 @@ BAD_VALUES = {
     "batch_size": ["10000000", "0", "-64", "inf"],
     "learning_rate": ["0", "-0.001", "nan", "inf", "fast"],
     "weight_decay": ["1e300", "-1", "nan"],
+    "kl_schedule": ["cosine"],
+    "kl_warmup": ["-1", "0.5"],
+    "train_samples": ["0", "1001"],
+    "mean_decay": ["-1", "nan"],
     "kl_scale": ["1e-320", "0", "-1", "nan", "inf", "label", ""],
     "warm_start": ["2"],
     "num_samples": ["10000000000", "0", "-1", "3.0"],
     "sampling": ["pixel"],
-    "estimator": ["dropout"],
+    "estimator": ["dropout", "local"],
     "precision": ["float64"],
     "jit_compile": ["xla"],
     "replicas": ["0", "-1"],

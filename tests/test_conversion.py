@@ -24,8 +24,7 @@ def functional():
     pooled = layers.Conv2D(2, 3, strides=2, name="third")(joined)
     outputs = layers.Dense(3, activation="softmax", name="logits")(layers.Flatten(name="flat")(pooled))
     model = tf_keras.Model(inputs, outputs)
-    model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(X, Y, epochs=2, verbose=0)
+    model.set_weights([RNG.uniform(0.1, 0.9, weight.shape) - 0.3 * (weight.ndim > 1) for weight in model.get_weights()])
     return model
 
 
@@ -49,8 +48,8 @@ def test_means_are_the_weights_and_without_variance_it_is_the_model(functional, 
     kinds = [type(model.get_layer(name)).__name__ for name in ("first", "second", "logits")]
     assert kinds[0] == "Conv2D" and ("LocalReparameterization" in kinds[1]) == (estimator != "flipout")
     assert len(model.get_layer("second").get_weights()) == 3  # means, rho and a counter: no bias
-    expected = functional.predict(X, verbose=0)
-    np.testing.assert_allclose(model.predict(X, verbose=0), expected, atol=1e-5)
+    expected = functional(X).numpy()
+    np.testing.assert_allclose(model(X), expected, atol=1e-5)
     np.testing.assert_allclose(predict_samples(model, X, 2), [expected, expected], atol=1e-5)
     assert functional.get_layer("logits").__class__ is layers.Dense  # the model itself is as it was
 
@@ -76,8 +75,8 @@ def test_plain_fit_minimises_the_negative_elbo(sequential):
 
 def test_samples_are_functions_of_the_seed(functional):
     model = bayesian(functional, "logits", num_examples=60, mu_init=-1)
-    samples = predict_samples(model, X, 4)
-    assert samples.shape == (4, 60, 3) and samples.dtype == np.float32
+    samples = predict_samples(model, X, 3)
+    assert samples.shape == (3, 60, 3) and samples.dtype == np.float32
     np.testing.assert_allclose(samples.sum(-1), 1, atol=1e-5)  # this model ends in a softmax
     np.testing.assert_allclose(predict_samples(model, X, 2, batch_size=7), samples[:2], atol=1e-6)
     assert np.abs(samples[0] - samples[1]).max() > 0.01
@@ -88,10 +87,10 @@ def test_samples_are_functions_of_the_seed(functional):
 
 def test_moments_of_the_samples(sequential):
     model = bayesian(sequential, ["out"], num_examples=60, mu_init=-1, sigma_init=0)
-    samples, hidden = predict_samples(model, X[:2], 2000), sequential.layers[1](sequential.layers[0](X[:2]))
+    samples, hidden = predict_samples(model, X[:2], 1000), sequential.layers[1](sequential.layers[0](X[:2]))
     deviation = np.ones(3) * np.sqrt((hidden.numpy() ** 2).sum(-1, keepdims=True)) * np.log1p(np.exp(-1))
-    np.testing.assert_array_less(np.abs(samples.mean(0) - sequential(X[:2])), 5 * deviation / np.sqrt(2000))
-    np.testing.assert_array_less(np.abs(samples.std(0) / deviation - 1), 5 / np.sqrt(2 * 2000))
+    np.testing.assert_array_less(np.abs(samples.mean(0) - sequential(X[:2])), 5 * deviation / np.sqrt(1000))
+    np.testing.assert_array_less(np.abs(samples.std(0) / deviation - 1), 5 / np.sqrt(2 * 1000))
 
 
 def test_models_of_ones_own_layers_and_networks():

@@ -26,7 +26,14 @@ from experiments.records.files import FAULT_VARIABLE
 from experiments.records.layout import IMAGE_CLASSIFICATION
 from tests.conftest import ROOT, content, the_record
 
-SHORT = ["--dataset=digits", "--preset=quick", "--num_samples=3", "--batch_size=250"]
+SHORT = [
+    "--dataset=digits",
+    "--preset=quick",
+    "--kl_schedule=constant",
+    "--kl_warmup=5",
+    "--num_samples=3",
+    "--batch_size=250",
+]
 
 
 def main(output_dir, *arguments):

@@ -44,7 +44,10 @@ def draw_bands(axis, curves):
             continue
         axis.plot(epochs, values.mean(0), label=f"{label} (n = {len(values)})", **style)
         axis.fill_between(epochs, values.min(0), values.max(0), color=style["color"], alpha=0.15, linewidth=0)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    if any(len(values) for *_, values in curves):
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    else:
+        axis.set(xticks=[], yticks=[])
     axis.grid(alpha=0.3)
     axis.legend(fontsize=7)
 

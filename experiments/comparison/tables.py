@@ -63,10 +63,17 @@ def write(name, title, entries, results, notes=(), more=""):
 def caption(study):
     """What the numbers stand for, in a sentence or two."""
     return (
-        f"Ours: mean over seeds ± half of the 95 % confidence interval (Student's t), on the test images at the last "
-        f"of {study.epochs} epochs; {study.train_samples} draw{'s' * (study.train_samples != 1)} in a training step, "
-        f"{study.num_samples} in prediction; variance = {study.variance}, mu_init = {study.mu_init:g}, kl_schedule = "
-        f"{study.kl_schedule}. The thesis: 100 epochs, 10 to 25 draws; numbers in the columns `thesis`."
+        "Ours: mean over seeds ± half of the 95 % confidence interval (Student's t), on the test images at the last "
+        f"epoch. {protocol(study)}. The thesis (columns `thesis`): 100 epochs, 10 to 25 draws."
+    )
+
+
+def protocol(study):
+    """The settings that matter most, in words."""
+    draws = f"{study.train_samples} draw{'s' * (study.train_samples != 1)} in a training step"
+    return (
+        f"Runs of {study.epochs} epochs, {draws}, {study.num_samples} in prediction, variance = {study.variance}, "
+        f"mu_init = {study.mu_init:g}, kl_schedule = {study.kl_schedule}"
     )
 
 

@@ -11,9 +11,9 @@ from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.active_learning.config import ActiveLearningConfig
 from experiments.errors import RecordError
 from experiments.page.text import mu_words
+from experiments.records.files import LOCK
 from experiments.records.layout import ACTIVE_LEARNING, layout_of
 from experiments.records.load import Run, load_run, load_tables
-from experiments.records.lock import NAME as LOCK_NAME
 from experiments.records.paths import text_of
 from experiments.records.record import EARLIER, read_config
 
@@ -190,7 +190,7 @@ def _read(directory, name):
         return Entry(name, *_why_unreadable(directory, message), None)
     missing = _missing_labels(run)
     words = f"{run.tables['metrics']['labels'][-1]:,.0f} of {missing:,} labels" if missing else ""
-    if missing and (directory / LOCK_NAME).exists():
+    if missing and (directory / LOCK).exists():
         words += "; a process is at work, or was stopped"
     return Entry(name, UNFINISHED if missing else COMPLETE, words, run)
 
@@ -198,7 +198,7 @@ def _read(directory, name):
 def _why_unreadable(directory, message):
     if "no finished cycle yet" in message:
         return UNFINISHED, "no cycle is finished yet"
-    if (directory / LOCK_NAME).exists():
+    if (directory / LOCK).exists():
         return UNFINISHED, f"could not be read while a process was at work on it: {message}"
     return DAMAGED, message
 

@@ -13,6 +13,7 @@ import signal
 
 import numpy as np
 
+LOCK = "lock"  # the name of a record's lock
 FAULT_VARIABLE = "BAYES_LAYERS_FAULT"
 _TEMPORARY = ".tmp"
 _steps_taken = 0

@@ -15,8 +15,9 @@ import time
 import uuid
 
 from experiments.errors import RecordError, RecordInUse
+from experiments.records.files import LOCK
 
-NAME = "lock"
+NAME = LOCK
 HEARTBEAT_SECONDS = 15.0
 STALE_SECONDS = 120.0
 

@@ -16,7 +16,6 @@ from experiments.errors import RecordError, UserError
 from experiments.records import checkpoint, files, tables
 from experiments.records.checkpoint import damaged
 from experiments.records.layout import ACTIVE_LEARNING, layout_of
-from experiments.records.lock import NAME as LOCK_NAME
 
 ACQUIRED = "acquired.npz"
 
@@ -148,7 +147,7 @@ def finished_state(path, settings):
     try:
         state = inspect(path, settings)
     except RecordError:
-        if (path / LOCK_NAME).exists():  # perhaps it is only being written: whoever opens it takes the lock first
+        if (path / files.LOCK).exists():  # perhaps it is only being written: whoever opens it takes the lock first
             return None
         raise
     return state if state and is_published(path, state) else None

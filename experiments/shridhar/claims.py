@@ -21,6 +21,7 @@ from scipy import stats
 
 from experiments.comparison import study
 from experiments.comparison.results import accuracy, first_accuracy, train_accuracy
+from experiments.comparison.tables import protocol
 from experiments.shridhar import published
 from experiments.shridhar.figure8 import by_layer
 from experiments.shridhar.networks import rows
@@ -41,8 +42,7 @@ def report(results):
     complete = sum(row.state == COMPLETE for row in results.rows)
     config = results.study
     summary = (
-        f"{complete} of {len(results.rows)} runs are complete. {config.epochs} epochs, {config.train_samples} draws in "
-        f"a training step, {config.num_samples} in prediction, seeds {config.seed} to "
+        f"{complete} of {len(results.rows)} runs are complete. {protocol(config)}; seeds {config.seed} to "
         f"{config.seed + config.seeds - 1}."
     )
     return page("The claims of Shridhar 2019", summary, claims(results))

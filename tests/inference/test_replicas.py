@@ -11,6 +11,8 @@ from bayes_layers.layers import DeterministicDense
 from bayes_layers.layers.randomness import make_seed
 from bayes_layers.models.architectures import ARCHITECTURES
 from bayes_layers.models.network import Network
+from bayes_layers.settings import SettingError
+from experiments.active_learning.config import ActiveLearningConfig
 
 RNG = np.random.default_rng(0)
 K = 3
@@ -51,6 +53,20 @@ def test_gradients_with_other_settings():
     compare_step(networks, ReplicaTrainer(networks[0], len(networks), batch_size=8, **settings), **settings)
     networks = networks_of("MC-Dropout")
     compare_step(networks, ReplicaTrainer(networks[0], len(networks), batch_size=8, **settings), **settings)
+
+
+def test_gradients_of_convolutions_by_local_reparameterization_and_of_alpha():
+    networks = networks_of("BNN2", estimator="local_reparameterization_all", variance="alpha")
+    compare_step(networks, ReplicaTrainer(networks[0], len(networks), batch_size=8))
+
+
+@pytest.mark.parametrize("settings", [{"train_samples": 2}, {"mean_decay": 0.1}])
+def test_what_has_no_form_with_a_replica_axis_is_refused(settings):
+    network = build_network(NetworkSettings(arch="CNN"), (12, 12, 1))
+    with pytest.raises(ValueError, match="train with --replicas=1"):
+        ReplicaTrainer(network, 2, **settings)
+    with pytest.raises(SettingError, match=r"--replicas=2 is not valid: with --(train_samples|mean_decay)"):
+        ActiveLearningConfig(replicas=2, **settings)
 
 
 @pytest.mark.parametrize("hyperprior", ["fixed", "half_cauchy"])

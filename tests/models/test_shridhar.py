@@ -120,17 +120,17 @@ def test_precision_follows_the_posterior(monkeypatch):
     assert resolve_precision("auto", narrow.replace(inference="frequentist")) == "bfloat16"
 
 
-@pytest.mark.parametrize("settings", [{}, {"variance": "alpha"}, {"inference": "dropout"}])
+@pytest.mark.parametrize("settings", [{"variance": "alpha"}, {"inference": "dropout"}])
 def test_saved_and_loaded_it_predicts_the_same(settings, tmp_path):
-    network = network_of("alexnet_half", (28, 28, 1), **settings)
+    network = network_of("lenet5", (28, 28, 1), **settings)
     network.assign(network.initial_values(make_seed(2)))
     network.save(tmp_path / "network.npz")
     loaded = load_network(tmp_path / "network.npz")
     x = np.random.default_rng(0).random((5, 28, 28, 1), np.float32)
-    one, other = (PosteriorPredictive(each, 3).probabilities(x, 1) for each in (network, loaded))
+    one, other = (PosteriorPredictive(each, 2).probabilities(x, 1) for each in (network, loaded))
     np.testing.assert_array_equal(one, other)
-    assert one.shape == (3, 5, 10) and np.abs(one[0] - one[1]).max() > 0
-    assert loaded.description["arch"] == "alexnet_half"
+    assert one.shape == (2, 5, 10) and np.abs(one[0] - one[1]).max() > 0
+    assert loaded.description["arch"] == "lenet5"
 
 
 def test_pooling_first_gives_the_same_numbers():

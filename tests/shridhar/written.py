@@ -1,10 +1,11 @@
 """Records of image classification written by hand, so that tables and figures can be tested against known numbers."""
 
+import dataclasses
 import json
 
 import numpy as np
 
-from experiments.classification.place import record_path, stored_settings
+from experiments.classification.place import record_path
 from experiments.records import tables
 from experiments.records.layout import IMAGE_CLASSIFICATION
 
@@ -27,7 +28,9 @@ def write(config, errors, *, epistemic=None, aleatoric=None, sigma=0.1, train_er
     """
     path = record_path(config, config.dataset)
     path.mkdir(parents=True)
-    settings = {**stored_settings(config, path, config.dataset), "precision": "float32", "jit_compile": "false"}
+    names = [field.name for field in dataclasses.fields(config) if field.metadata["in_record"]]
+    settings = {name: getattr(config, name) for name in names if name not in config.meaningless}
+    settings |= {"precision": "float32", "jit_compile": "false"}
     known = {"experiment": "image_classification", "settings": settings, "device": "a processor",
              "dataset": {"name": config.dataset}}  # fmt: skip
     (path / "config.json").write_text(json.dumps(known))
