@@ -44,10 +44,10 @@ def test_files_and_numbers(record, capsys):
     names = {path.name for path in record.iterdir()}
     assert {"figure4.png", "figure5.png", "figure6.png", "refused.png", "refused.csv", "summary.csv"} <= names
     head, arrays = training.load(record / training.PREDICTIONS)
-    (summary,) = csv.DictReader((record / "summary.csv").open())
+    (summary,) = csv.DictReader((record / "summary.csv").read_text().splitlines())
     assert float(summary["error"]) == head["error"] == np.mean(arrays["predicted"] != arrays["label"])
     assert head["images"] == 1297 // 6 and np.all(arrays["expected_error"] >= 0)
-    rows = list(csv.DictReader((record / "refused.csv").open()))
+    rows = list(csv.DictReader((record / "refused.csv").read_text().splitlines()))
     assert float(rows[0]["accuracy"]) == pytest.approx(1 - head["error"])
 
 

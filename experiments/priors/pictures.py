@@ -82,6 +82,10 @@ def _points(axis, results, dataset, size):
     axis.set(xlim=(left, right), ylim=(low, high))
 
 
+def _name(cell):
+    return "flat (improper)" if cell[0] == "flat" else f"{cell[0].capitalize()}, {TITLES[cell[1]]}"
+
+
 def _limit(results, dataset, cells):
     """The top of the common scale of standard deviations."""
     return max(float(results.arrays[dataset, cell][0]["grid_stddev"].max()) for cell in cells)
@@ -103,9 +107,8 @@ def _cell(results, dataset, cell):
     left.set_title("posterior probability (test points)")
     right.set_title("uncertainty (dashed: probability 1/2)")
     scale = f" {numbers['scale']:g}" if "scale" in numbers else ""
-    prior = f"{cell[0]} prior{' (improper)' if cell[0] == 'flat' else ''}"
     accuracy = f"test accuracy {100 * numbers['accuracy']:.1f} %"
-    figure.suptitle(f"{dataset}: {prior}, {TITLES[cell[1]]}{scale}; {accuracy}")
+    figure.suptitle(f"{dataset}: {_name(cell)}{scale}; {accuracy}")
     return png(figure)
 
 
@@ -130,10 +133,14 @@ def _overview(results, dataset, cells):
         mean = arrays["grid_mean"]
         images["mean"] = draw_map(pair[0], dataset, mean, limits=(0, 1), cmap="RdBu_r", boundary=mean)
         images["stddev"] = draw_map(pair[1], dataset, arrays["grid_stddev"], limits=(0, top), cmap="viridis")
-        pair[0].set_title(f"{cell[0]}, {TITLES[cell[1]]}", fontsize=8)
+        pair[0].set_title(_name(cell), fontsize=8)
         pair[1].set_title(f"accuracy {100 * numbers['accuracy']:.1f} %", fontsize=8)
-    figure.colorbar(images["mean"], ax=axes, label="probability of class 1", shrink=0.6, location="left")
-    figure.colorbar(images["stddev"], ax=axes, label="standard deviation over posterior samples", shrink=0.6)
+    half = columns // 2
+    bar = {"location": "bottom", "shrink": 0.8, "aspect": 40, "pad": 0.02}
+    figure.colorbar(images["mean"], ax=axes[:, :half], label="probability of class 1 (left of each pair)", **bar)
+    figure.colorbar(
+        images["stddev"], ax=axes[:, half:], label="its standard deviation over posterior samples (right)", **bar
+    )
     figure.suptitle(f"{dataset}, split 0: posterior probability and its standard deviation")
     return png(figure)
 
@@ -155,7 +162,7 @@ def _densities(results, dataset, cells):
         around = int(np.sum(np.abs(loc) < 1.96 * stddev))
         scale = results.numbers[dataset, cell][0]["scale"]
         axis.set(
-            title=f"{cell[0]} prior, scale {scale:g}: {around} of {len(loc)} around zero",
+            title=f"{cell[0].capitalize()} prior, scale {scale:g}: {around} of {len(loc)} around zero",
             xlabel="weight of the last layer",
             ylabel="posterior density",
             ylim=(0, None),

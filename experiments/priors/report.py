@@ -68,7 +68,7 @@ def _text(interval, digits=1):
 def _accuracy_page(results):
     config = results.config
     lines = ["# Priors and hyperpriors on toy data\n"]
-    lines.append(CAPTION.format(splits=config.splits, noise=config.noise, scales=config.scales))
+    lines.append("\n" + CAPTION.format(splits=config.splits, noise=config.noise, scales=config.scales))
     for dataset in config.dataset_names:
         body = []
         for cell in config.cells:
