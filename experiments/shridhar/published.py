@@ -122,7 +122,7 @@ CONTRADICTIONS = {
         "Section 5.3 explains the low start of the Bayesian networks by uniform posteriors and says that all "
         "priors are uniform; sections 5.1.4 and 5.1.5 define Normal posteriors and Normal priors.",
         "The N(0, 1) initialisation of the frequentist networks is called `neither too small nor too large` "
-        "(section 5.3). A layer's outputs then grow with the root of its number of inputs, up to 2304 here.",
+        "(section 5.3). A layer's outputs then grow with the root of its number of inputs, up to 3456 here.",
     ),
     "figure8": (
         "Section 5.1.7 observed `a variance starting with a big number and gradually decreasing`; the appendix "
