@@ -121,12 +121,12 @@ class NetworkSettings(LayerSettings, ArchitectureSettings):
         for name, word in own_words.items():
             if self.arch not in IMAGE_NETWORKS and getattr(self, name) != word:
                 raise SettingError(
-                    f"--{name}={getattr(self, name)} is not valid: {self.arch} takes {word}, since it says itself "
-                    f"what its layers are; {', '.join(IMAGE_NETWORKS)} take others"
+                    f"--{name}={getattr(self, name)} is not valid: it takes {word} with --arch={self.arch}, which says "
+                    f"itself what its layers are; {', '.join(IMAGE_NETWORKS)} take others"
                 )
         if self.inference == "variational" and self.dropout_layers not in ("auto", "0"):
             raise SettingError(
-                f"--dropout_layers={self.dropout_layers} is not valid: a variational network takes auto or 0"
+                f"--dropout_layers={self.dropout_layers} is not valid: it takes auto or 0 with --inference=variational"
             )
 
     @property

@@ -250,7 +250,7 @@ def test_configuration_round_trip(make):
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(ValueError, match=r"loc_init='zeros'.*tfp or glorot"):
+    with pytest.raises(ValueError, match=r"loc_init='zeros'.*tfp, glorot or normal"):
         dense(loc_init="zeros")
     with pytest.raises(ValueError, match="channels_last"):
         convolution(data_format="channels_first")

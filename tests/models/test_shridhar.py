@@ -148,9 +148,12 @@ def test_pooling_first_gives_the_same_numbers():
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"arch": "BNN", "inference": "frequentist"}, "--inference=frequentist is not valid: BNN takes variational"),
-        ({"arch": "CNN", "dropout_layers": "3"}, "--dropout_layers=3 is not valid: CNN takes auto"),
-        ({"arch": "lenet5", "dropout_layers": "3"}, "--dropout_layers=3 is not valid: a variational network takes"),
+        (
+            {"arch": "BNN", "inference": "frequentist"},
+            "--inference=frequentist is not valid: it takes variational with --arch=BNN",
+        ),
+        ({"arch": "CNN", "dropout_layers": "3"}, "--dropout_layers=3 is not valid: it takes auto with --arch=CNN"),
+        ({"arch": "lenet5", "dropout_layers": "3"}, "--dropout_layers=3 is not valid: it takes auto or 0 with"),
         ({"arch": "resnet"}, "--arch=resnet is not valid: it takes one of BNN, .*lenet5, alexnet, alexnet_half"),
     ],
 )
