@@ -126,9 +126,9 @@ CONTRADICTIONS = {
     ),
     "figure8": (
         "Section 5.1.7 observed `a variance starting with a big number and gradually decreasing`; the appendix "
-        "starts all networks at -10, and the conclusion prefers a `very small standard deviation`. From a start "
-        "that is narrower than the data ask for, the KL to N(0, 1) widens the posterior: whether the deviation "
-        "falls is a matter of where it starts (--mu_init).",
+        "starts all networks at -10, and the conclusion prefers a `very small standard deviation`. Whether the "
+        "deviation falls is a matter of where it starts (--mu_init): towards N(0, 1) the KL widens a narrow "
+        "posterior.",
         "The text speaks of the standard deviation of one weight, chosen at random; nothing follows from it about "
         "the others, whose means per layer stand beside it here.",
     ),
