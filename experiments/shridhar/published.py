@@ -122,13 +122,13 @@ CONTRADICTIONS = {
         "Section 5.3 explains the low start of the Bayesian networks by uniform posteriors and says that all "
         "priors are uniform; sections 5.1.4 and 5.1.5 define Normal posteriors and Normal priors.",
         "The N(0, 1) initialisation of the frequentist networks is called `neither too small nor too large` "
-        "(section 5.3). A layer's outputs then grow with the root of its number of inputs, up to 2304 here.",
+        "(section 5.3). A layer's outputs then grow with the root of its number of inputs, up to 3456 here.",
     ),
     "figure8": (
         "Section 5.1.7 observed `a variance starting with a big number and gradually decreasing`; the appendix "
-        "starts all networks at -10, and the conclusion prefers a `very small standard deviation`. From a start "
-        "that is narrower than the data ask for, the KL to N(0, 1) widens the posterior: whether the deviation "
-        "falls is a matter of where it starts (--mu_init).",
+        "starts all networks at -10, and the conclusion prefers a `very small standard deviation`. Whether the "
+        "deviation falls is a matter of where it starts (--mu_init): towards N(0, 1) the KL widens a narrow "
+        "posterior.",
         "The text speaks of the standard deviation of one weight, chosen at random; nothing follows from it about "
         "the others, whose means per layer stand beside it here.",
     ),
