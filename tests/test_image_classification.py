@@ -152,6 +152,8 @@ def test_longer_runs_go_on_and_complete_ones_say_so(finished, tmp_path, capsys):
         ("--model=alexnet_half", "--inference=frequentist", "--dropout_layers=3"),
         ("--inference=dropout",),
         ("--preset=thesis", "--train_samples=2", "--dataset=digits"),
+        # tensors large enough for TensorFlow's temporary variables, in a loop within a loop
+        pytest.param(("--preset=thesis", "--train_samples=2", "--model=alexnet"), marks=pytest.mark.slow),
     ],
 )
 def test_other_runs(arguments, tmp_path):

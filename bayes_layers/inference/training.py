@@ -247,13 +247,17 @@ class ElboTrainer:
     def _averaged_gradients(self, images, labels, mask, kl_weight, seed):
         """`gradients` over several draws: one after the other, so that memory does not grow with their number."""
         weights = self.network.trainable_weights
+        seeds = tf.stack([fold_in(seed, draw) for draw in range(self._train_samples)])
 
         def body(draw, nll, gradients):
             with tf.GradientTape() as tape:
-                logits = self.network(images, training=True, seed=fold_in(seed, draw))
-                share = self._nll(logits, labels, mask) / self._train_samples
-            new = tape.gradient(share, weights, unconnected_gradients="zero")
-            return draw + 1, nll + share, [old + more for old, more in zip(gradients, new, strict=True)]
+                logits = self.network(images, training=True, seed=tf.gather(seeds, draw))
+                one = self._nll(logits, labels, mask)
+            new = tape.gradient(one, weights, unconnected_gradients="zero")
+            # TensorFlow may turn a sum of more than two terms into a temporary variable, and those of a loop within a
+            # loop collide. So there is none here: gradients are scaled before they are added, seeds are made outside.
+            share = 1.0 / self._train_samples
+            return draw + 1, nll + share * one, [old + share * g for old, g in zip(gradients, new, strict=True)]
 
         start = (tf.constant(0), tf.constant(0.0), [tf.zeros_like(w) for w in weights])
         _, nll, gradients = tf.while_loop(
