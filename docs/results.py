@@ -7,10 +7,17 @@ file's `TABLES`. The reports are made by the studies' own commands (`--report_on
 """
 
 import csv
+import json
 import pathlib
 import re
+import statistics
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from experiments.shridhar import published  # noqa: E402
+
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.S)
 ACQUISITIONS = ("random", "max_entropy", "var_ratios")
 NOT_RUN = "not run"
@@ -59,7 +66,73 @@ def _labels(row):
     return f"{float(row['labels_10_first']):g}" if row["labels_10_first"] != "inf" else f"> {row['labels']}"
 
 
-TABLES = {"layer_position": layer_position}
+def image_classification():
+    """A line for each kind of network and data set that was run, beside Shridhar's Tables 1 and 4."""
+    cells = {}
+    for file in sorted((ROOT / "results" / "image_classification").glob("*/*/*/seed*/metrics.csv")):
+        dataset, model = file.parts[-5:-3]
+        inference = json.loads((file.parent / "config.json").read_text())["settings"]["inference"]
+        cells.setdefault((dataset, model, inference), []).append(rows_of(file.relative_to(ROOT / "results")))
+    header = [
+        "data",
+        "network",
+        "epochs",
+        "seeds",
+        "accuracy (%)",
+        "thesis",
+        "NLL (nats)",
+        "ECE",
+        "aleatoric",
+        "epistemic",
+    ]
+    return markdown([*header, "minutes"], [_trained(*cell, runs) for cell, runs in sorted(cells.items(), reverse=True)])
+
+
+def _trained(dataset, model, inference, runs):
+    last = [run[-1] for run in runs]
+    row = {"variational": "Bayesian", "frequentist": "Frequentist"}.get(inference, inference)
+    name = {"lenet5": "LeNet-5", "alexnet": "AlexNet", "alexnet_half": "AlexNetHalf"}[model]
+    thesis = published.TABLE1.get((f"{row} {name}{' (VI)' * (inference == 'variational')}", dataset), "")
+    seconds = [sum(float(r[c] or 0) for r in run for c in ("train_seconds", "predict_seconds")) for run in runs]
+    accuracies = [100 * (1 - float(r["test_error"])) for r in last]
+    means = [
+        statistics.mean(float(r[name]) for r in last) for name in ("test_nll", "test_ece", "aleatoric", "epistemic")
+    ]
+    spread = f" ({min(accuracies):.2f} to {max(accuracies):.2f})" if len(runs) > 1 else ""
+    return [
+        {"mnist": "MNIST", "cifar10": "CIFAR-10"}.get(dataset, dataset),
+        f"{name}, {inference}",
+        last[0]["epoch"],
+        str(len(runs)),
+        f"{statistics.mean(accuracies):.2f}{spread}",
+        str(thesis),
+        *(f"{value:.3g}" for value in means),
+        f"{statistics.mean(seconds) / 60:.0f}",
+    ]
+
+
+def prior_study():
+    """Accuracies on the toy data, a line for each prior and hyperprior, beside the report's."""
+    found = {}
+    for row in rows_of("prior_study/accuracy.csv"):
+        found.setdefault((row["prior"], row["hyperprior"]), {})[row["dataset"]] = row
+    lines = []
+    for (prior, hyperprior), cells in found.items():
+        report = [cells[data]["report_accuracy"] for data in ("moons", "circles")]
+        own = [f"{100 * float(cells[data]['accuracy']):.1f}" for data in ("moons", "circles")]
+        pairs = [
+            mine + (f" (report: {100 * float(theirs):.1f})" if theirs else "")
+            for mine, theirs in zip(own, report, strict=True)
+        ]
+        lines.append([prior, hyperprior, *pairs])
+    return markdown(["prior", "hyperprior", "moons: accuracy (%)", "circles: accuracy (%)"], lines)
+
+
+TABLES = {
+    "layer_position": layer_position,
+    "image_classification": image_classification,
+    "prior_study": prior_study,
+}
 
 
 def readme(root=ROOT):

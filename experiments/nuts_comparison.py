@@ -103,23 +103,37 @@ def work(config):
     tf = entry.start_tensorflow()
     tf.get_logger().setLevel("ERROR")  # it takes each cell's own functions for one that is traced again and again
     from experiments.priors import comparison
-    from experiments.records import files
 
     for cell in config.cells:
         missing = [d for d in config.dataset_names if comparison.read(config, d, cell) is None]
-        comparer = comparison.Comparer(config, cell) if missing else None
+        comparer = comparison.Comparer(config, cell, _tell_round) if missing else None
         for dataset in missing:
             comparer.make(dataset)
             numbers, _ = comparison.read(config, dataset, cell)
             print(f"{dataset}, {', '.join(cell)}: R-hat {numbers['rhat']:.4f}", file=sys.stderr, flush=True)
+            write_report(config, directory)
+    print(f"done: {write_report(config, directory)} cells; see {directory}/distances.md")
+
+
+def write_report(config, directory):
+    """Writes tables and pictures of the cells that are there; returns how many they are."""
+    from experiments.priors import comparison
+    from experiments.records import files
+
     found = {(d, cell): comparison.read(config, d, cell) for d in config.dataset_names for cell in config.cells}
+    found = {place: record for place, record in found.items() if record is not None}
     contents = comparison.tables(config, found)
     for dataset in config.dataset_names:
         mine = {cell: record for (name, cell), record in found.items() if name == dataset}
-        contents[f"{dataset}.png"] = comparison.picture(dataset, mine)
+        if mine:
+            contents[f"{dataset}.png"] = comparison.picture(dataset, mine)
     for name, content in contents.items():
         files.write_bytes(directory / name, content.encode() if isinstance(content, str) else content)
-    print(f"done: {len(found)} cells; see {directory}/distances.md")
+    return len(found)
+
+
+def _tell_round(dataset, rounds, rhat):
+    print(f"  {dataset}: round {rounds}, R-hat {rhat:.4f}", file=sys.stderr, flush=True)
 
 
 def main(argv=None):

@@ -43,10 +43,17 @@ def read(config, dataset, cell):
 class Comparer:
     """Makes the records of one cell; the sampler is compiled once for all data sets."""
 
-    def __init__(self, config, cell):
+    def __init__(self, config, cell, progress=None):
+        """Compiles nothing yet.
+
+        Args:
+          config: a `NutsComparisonConfig`.
+          cell: `(prior, hyperprior)`.
+          progress: called as `progress(dataset, rounds, rhat)` after every round, or None.
+        """
         from experiments.priors.judge import Nuts
 
-        self.config, self.cell = config, cell
+        self.config, self.cell, self.progress = config, cell, progress
         self._maker = cells.CellMaker(config, cell)
         self._nuts = Nuts(*cell, config.draws, config.burn_in)
 
@@ -62,7 +69,7 @@ class Comparer:
         split = make_split(dataset, config.noise, config.seed, SPLIT)
         model = ToyModel(split.x, split.y, *self.cell, scale)
         grid = grid_points(dataset)
-        positions, numbers = self._sample(model, split, scale, grid)
+        positions, numbers = self._sample(dataset, model, split, scale, grid)
         samples = {"nuts": model.probabilities(positions.reshape(-1, model.size), grid)}
         samples["full_rank"], numbers["full_rank_elbo"] = self._full_rank(model, grid)
         arrays = {f"{name}_mean": p.mean(0) for name, p in samples.items()}
@@ -76,25 +83,29 @@ class Comparer:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(path, files.npz_bytes({"record": np.array(json.dumps(head)), **arrays}))
 
-    def _sample(self, model, split, scale, grid):
+    def _sample(self, dataset, model, split, scale, grid):
         """Draws and diagnostics of NUTS: rounds, each going on where the last one ended, until R-hat is small."""
         from experiments.priors.judge import effective_draws, rhat
 
         config, rounds = self.config, []
         generator = stream_generator(config.seed, "nuts starts", SPLIT)
         starts = 0.5 * generator.normal(size=(config.chains, model.size))
-        coarse = grid[::9]
+        coarse, predictions = grid[::9], []
         for number in range(config.rounds):
             key = stream_key(config.seed, "nuts", number)
             chains = self._nuts(split.x, split.y, scale, starts, (key % 2**31, (key >> 32) % 2**31))
             starts, rounds = chains.positions[-1], [*rounds, chains]
-            kept = np.concatenate([c.positions for c in rounds])
-            kept = kept[np.linspace(0, len(kept) - 1, min(KEPT, len(kept))).astype(int)]
-            predictions = model.probabilities(kept.reshape(-1, model.size), coarse)
-            predictions = predictions.reshape(*kept.shape[:2], -1)
-            numbers = {"rhat": rhat(predictions), "effective_draws": effective_draws(predictions)}
+            predicted = model.probabilities(chains.positions.reshape(-1, model.size), coarse).astype(np.float32)
+            predictions.append(predicted.reshape(*chains.positions.shape[:2], -1))
+            so_far = np.concatenate(predictions)  # all draws: of a few hundred, R-hat is mostly noise
+            numbers = {"rhat": rhat(so_far)}
+            if self.progress:
+                self.progress(dataset, number + 1, numbers["rhat"])
             if numbers["rhat"] < config.max_rhat:
                 break
+        kept = np.concatenate([c.positions for c in rounds])
+        kept = kept[np.linspace(0, len(kept) - 1, min(KEPT, len(kept))).astype(int)]
+        numbers["effective_draws"] = effective_draws(so_far[..., ::8])  # of every point, it takes gigabytes
         numbers |= {
             "rounds": len(rounds),
             "divergent": float(np.mean([c.divergent for c in rounds])),
