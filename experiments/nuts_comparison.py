@@ -29,8 +29,8 @@ QUICK = {"datasets": "moons", "draws": 100, "burn_in": 100, "chains": 2, "rounds
 class NutsSettings(Settings):
     """NUTS and full-rank ADVI"""
 
-    draws: int = setting(1000, "Draws of each chain and round.", minimum=10, maximum=1_000_000)
-    burn_in: int = setting(500, "Draws before them, in which the step size adapts.", minimum=10, maximum=1_000_000)
+    draws: int = setting(500, "Draws of each chain and round.", minimum=10, maximum=1_000_000)
+    burn_in: int = setting(300, "Draws before them, in which the step size adapts.", minimum=10, maximum=1_000_000)
     chains: int = setting(4, "Chains, from different starts.", minimum=2, maximum=256)
     max_rhat: float = setting(
         1.01, "Rounds are added until R-hat of all predictions is below this.", above=1, maximum=2

@@ -54,7 +54,9 @@ def train_program(arch, estimator="flipout"):
     key = tf.constant(stream_key(0, "noise", 0), tf.int64)
 
     def train(images, labels, order, weight, key):
-        return trainer._run_steps(images, labels, order, tf.constant(0), tf.constant(STEPS), weight, key)
+        start, count, before = tf.constant(0), tf.constant(STEPS), tf.constant(0)
+        weights = tf.fill([order.shape[0]], weight)
+        return trainer._run_steps(images, labels, order, start, count, before, weights, key)
 
     function = tf.function(train, autograph=False, jit_compile=True)
     work = {"work": "train", "steps": STEPS, "batch_size": BATCH}
