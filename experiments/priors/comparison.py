@@ -84,7 +84,10 @@ class Comparer:
         files.write_bytes(path, files.npz_bytes({"record": np.array(json.dumps(head)), **arrays}))
 
     def _sample(self, dataset, model, split, scale, grid):
-        """Draws and diagnostics of NUTS: rounds, each going on where the last one ended, until R-hat is small."""
+        """Draws and diagnostics of NUTS: rounds, each going on where the last one ended, until R-hat is small.
+
+        The first half of the rounds is warm-up and is not counted.
+        """
         from experiments.priors.judge import effective_draws, rhat
 
         config, rounds = self.config, []
@@ -97,15 +100,16 @@ class Comparer:
             starts, rounds = chains.positions[-1], [*rounds, chains]
             predicted = model.probabilities(chains.positions.reshape(-1, model.size), coarse).astype(np.float32)
             predictions.append(predicted.reshape(*chains.positions.shape[:2], -1))
-            so_far = np.concatenate(predictions)  # all draws: of a few hundred, R-hat is mostly noise
-            numbers = {"rhat": rhat(so_far)}
+            half = len(rounds) // 2  # the first half is warm-up: a chain may have begun far away
+            recent = np.concatenate(predictions[half:])  # not thinned: of a few hundred draws, R-hat is mostly noise
+            numbers = {"rhat": rhat(recent)}
             if self.progress:
                 self.progress(dataset, number + 1, numbers["rhat"])
             if numbers["rhat"] < config.max_rhat:
                 break
-        kept = np.concatenate([c.positions for c in rounds])
+        kept = np.concatenate([c.positions for c in rounds[half:]])
         kept = kept[np.linspace(0, len(kept) - 1, min(KEPT, len(kept))).astype(int)]
-        numbers["effective_draws"] = effective_draws(so_far[..., ::8])  # of every point, it takes gigabytes
+        numbers["effective_draws"] = effective_draws(recent[..., ::8])  # of every point, it takes gigabytes
         numbers |= {
             "rounds": len(rounds),
             "divergent": float(np.mean([c.divergent for c in rounds])),
