@@ -36,8 +36,8 @@ class NutsSettings(Settings):
         1.01, "Rounds are added until R-hat of all predictions is below this.", above=1, maximum=2
     )
     rounds: int = setting(20, "The most rounds.", minimum=1, maximum=1000)
-    full_rank_steps: int = setting(3000, "Steps of the full-rank fit.", minimum=1, maximum=1_000_000)
-    full_rank_rate: float = setting(0.02, "Its learning rate at the start.", above=0, maximum=1)
+    full_rank_steps: int = setting(5000, "Steps of the full-rank fit.", minimum=1, maximum=1_000_000)
+    full_rank_rate: float = setting(0.003, "Its learning rate at the start.", above=0, maximum=1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,13 +71,13 @@ class Comparer:
         grid = grid_points(dataset)
         positions, numbers = self._sample(dataset, model, split, scale, grid)
         samples = {"nuts": model.probabilities(positions.reshape(-1, model.size), grid)}
-        samples["full_rank"], numbers["full_rank_elbo"] = self._full_rank(model, grid)
+        samples["full_rank"], numbers["full_rank_elbo"] = self._full_rank(model, grid, study)
         arrays = {f"{name}_mean": p.mean(0) for name, p in samples.items()}
         arrays |= {f"{name}_stddev": p.std(0) for name, p in samples.items()}
         arrays |= {"mean_field_mean": study["grid_mean"], "mean_field_stddev": study["grid_stddev"]}
         arrays |= {"grid": grid, "positions": positions.astype(np.float32)}
         head = {"dataset": dataset, "prior": self.cell[0], "hyperprior": self.cell[1], "scale": scale, **numbers}
-        head |= {"mean_field_elbo": fitted["elbo"], "protocol": config.protocol, **config.nuts_protocol}
+        head |= {"mean_field_elbo": fitted["elbo"], "protocol": config.protocol, "nuts_protocol": config.nuts_protocol}
         head |= {"versions": facts.versions(), "git_commit": facts.git_commit()}
         path = record_path(config, dataset, self.cell)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,20 +117,49 @@ class Comparer:
         }
         return kept, numbers
 
-    def _full_rank(self, model, grid):
-        """Predictions of the full-rank fit with the largest ELBO, and that ELBO in nats."""
+    def _full_rank(self, model, grid, study):
+        """Predictions of the full-rank fit with the largest ELBO, and that ELBO in nats.
+
+        One fit begins at the mean-field one, so that the larger family is never judged by a worse optimum.
+        """
         from experiments.priors.judge import full_rank
 
         config, best = self.config, None
-        for restart in range(config.restarts):
-            generator = stream_generator(config.seed, "full rank starts", restart)
-            key = stream_key(config.seed, "full rank", restart)
+        begins = [_random_start(config.seed, restart, model.size) for restart in range(config.restarts)]
+        begins.append(model.unconstrained(*_mean_field(study, bool(model.num_scales))))
+        for number, (start, spread) in enumerate(begins):
+            key = stream_key(config.seed, "full rank", number)
             seed = (key % 2**31, (key >> 32) % 2**31)
-            start = 0.5 * generator.normal(size=model.size)
-            draws, elbo = full_rank(model, start, config.full_rank_steps, config.full_rank_rate, 1000, seed)
+            steps, rate = config.full_rank_steps, config.full_rank_rate
+            draws, elbo = full_rank(model, start, spread, steps, rate, 1000, seed)
             if best is None or elbo > best[1]:
                 best = draws, elbo
         return model.probabilities(best[0], grid), best[1]
+
+
+def _random_start(seed, restart, size):
+    start = 0.5 * stream_generator(seed, "full rank starts", restart).normal(size=size)
+    return start, np.full(size, 0.05)
+
+
+def _mean_field(study, has_scales):
+    """The arguments of `ToyModel.unconstrained` from the weights in a record of the prior study."""
+    layers = ("Hidden1", "Hidden2", "Output")
+
+    def of_all(kind):
+        names = [f"weight/{layer}/{part}_posterior_{kind}" for layer in layers for part in ("kernel", "bias")]
+        return np.concatenate([study[name].ravel() for name in names])
+
+    scales = [
+        (float(study[f"weight/{layer}/prior_log_scale_loc"]), _softplus(study[f"weight/{layer}/prior_log_scale_rho"]))
+        for layer in layers
+        if has_scales
+    ]
+    return of_all("loc"), _softplus(of_all("untransformed_scale")), scales
+
+
+def _softplus(x):
+    return np.logaddexp(0.0, x)
 
 
 def distances(arrays, method):

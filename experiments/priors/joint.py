@@ -67,6 +67,27 @@ class ToyModel:
         layer_of = np.repeat(np.arange(len(UNITS)), SIZES)
         return standard * tf.gather(tf.exp(z), layer_of, axis=-1)
 
+    def unconstrained(self, loc, stddev, log_scales=()):
+        """Where a mean-field Normal over the weights lies among positions, to first order; exact for a Normal prior.
+
+        Args:
+          loc, stddev: of the weights, `[57]`.
+          log_scales: `(loc, stddev)` of log s of every layer, under a hyperprior.
+
+        Returns:
+          `(loc, stddev)` of positions, `[size]` each, float32 arrays.
+        """
+        scale = self.scale
+        if self.num_scales:
+            scale = np.exp(np.repeat([z for z, _ in log_scales], SIZES))
+        with tf.GradientTape() as tape:
+            standard = tf.constant(loc / scale, tf.float32)
+            tape.watch(standard)
+            u = standard if self.prior == "normal" else _to_normal(self.prior, standard)
+        slope = tape.gradient(u, standard).numpy()
+        tail = np.reshape(np.asarray(log_scales, np.float32), [-1, 2])
+        return np.concatenate([u, tail[:, 0]]), np.concatenate([slope * stddev / scale, tail[:, 1]])
+
     def logits(self, weights, x):
         """Logits `[..., B, 2]` of points `[B, 2]` for weights `[..., 57]`."""
         outputs, start = x, 0
@@ -95,3 +116,9 @@ def _from_normal(prior, u):
     else:
         size = 1.0 / tf.tan(math.pi * tf.exp(log_tail))
     return tf.sign(u) * size
+
+
+def _to_normal(prior, w):
+    """The inverse of `_from_normal`, by the smaller tail of each side."""
+    tail = tf.exp(FAMILIES[prior].log_survival_function(tf.abs(w)))
+    return -tf.sign(w) * tfd.Normal(0.0, 1.0).quantile(tf.maximum(tail, 1e-30))

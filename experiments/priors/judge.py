@@ -89,12 +89,13 @@ def effective_draws(probabilities):
     return float(np.min(values))
 
 
-def full_rank(model, start, steps, learning_rate, draws, seed):
+def full_rank(model, start, spread, steps, learning_rate, draws, seed):
     """Fits N(m, L L^T) to the posterior of all unconstrained numbers, and draws from it.
 
     Args:
       model: a `ToyModel`.
       start: `[size]`, the initial m.
+      spread: `[size]`, the initial diagonal of L.
       steps: of Adam, whose rate falls to a hundredth by a cosine.
       learning_rate: Adam's.
       draws: how many.
@@ -105,7 +106,7 @@ def full_rank(model, start, steps, learning_rate, draws, seed):
     """
     loc = tf.Variable(tf.constant(start, tf.float32))
     chain = tfb.FillScaleTriL(diag_bijector=tfb.Softplus(), diag_shift=None)
-    tril = tfp.util.TransformedVariable(0.05 * tf.eye(model.size), chain)
+    tril = tfp.util.TransformedVariable(tf.linalg.diag(tf.constant(spread, tf.float32)), chain)
     q = tfd.MultivariateNormalTriL(loc, tril)
     rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)
     losses = tfp.vi.fit_surrogate_posterior(

@@ -72,5 +72,23 @@ def test_nuts_and_full_rank_find_a_posterior_that_is_known():
     assert abs(u.mean()) < 0.05 and abs(u.std() - 1) < 0.05
     s = np.exp(chains.positions[..., NUM_WEIGHTS:]).ravel()
     assert abs(np.median(s) - stats.halfnorm.median()) < 0.1
-    draws, elbo = full_rank(model, np.zeros(model.size), 1500, 0.02, 4000, (3, 4))
+    draws, elbo = full_rank(model, np.zeros(model.size), np.full(model.size, 0.05), 1500, 0.02, 4000, (3, 4))
     assert abs(draws[:, :NUM_WEIGHTS].std() - 1) < 0.1 and -1.0 < elbo < 0.5
+
+
+@pytest.mark.parametrize("prior", ["normal", "laplace", "cauchy"])
+@pytest.mark.parametrize("hyperprior", ["fixed", "half_cauchy"])
+def test_a_mean_field_posterior_among_the_positions(prior, hyperprior):
+    """Its means map to themselves, its deviations to first order."""
+    model = ToyModel(np.zeros([1, 2]), [0], prior, hyperprior, 0.7)
+    random = np.random.default_rng(0)
+    loc, stddev = random.normal(size=57), np.full(57, 1e-2)
+    log_scales = [(0.3, 0.1), (-0.2, 0.2), (0.1, 0.3)] if hyperprior != "fixed" else ()
+    position, spread = model.unconstrained(loc, stddev, log_scales)
+    assert position.shape == spread.shape == (model.size,)
+    ahead = np.array(position)
+    ahead[:57] += spread[:57]
+    np.testing.assert_allclose(model.weights(tf.constant(position)), loc, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(model.weights(tf.constant(ahead)) - loc, stddev, rtol=0.1)
+    assert position[57:].tolist() == pytest.approx([z for z, _ in log_scales])
+    assert spread[57:].tolist() == pytest.approx([sd for _, sd in log_scales])
