@@ -233,13 +233,13 @@ def picture(dataset, found):
     figure, axes = plt.subplots(
         len(found), 6, figsize=(14, 2.1 * len(found) + 1.2), layout="constrained", squeeze=False
     )
-    for row, (cell, (_, arrays)) in zip(axes, found.items(), strict=True):
+    for number, (row, (cell, (_, arrays))) in enumerate(zip(axes, found.items(), strict=True)):
         top = max(float(arrays[f"{method}_stddev"].max()) for method in METHODS)
         for place, (method, name) in enumerate(METHODS.items()):
             mean = arrays[f"{method}_mean"]
             image = draw_map(row[place], dataset, mean, limits=(0, 1), cmap="RdBu_r", boundary=mean)
             spread = draw_map(row[place + 3], dataset, arrays[f"{method}_stddev"], limits=(0, top), cmap="viridis")
-            if row is axes[0]:
+            if number == 0:
                 row[place].set_title(f"{name}: mean", fontsize=9)
                 row[place + 3].set_title(f"{name}: std. deviation", fontsize=9)
             if place:
