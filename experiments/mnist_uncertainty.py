@@ -140,17 +140,16 @@ def work(config):
         raise UserError(f"--output_dir={config.output_dir} cannot be used: {error.strerror}") from error
     entry.start_tensorflow()
     from experiments.mnist_errors import pictures, training
-    from experiments.records import files
+    from experiments.records import arrays, files
     from experiments.records.lock import RecordLock
 
     with RecordLock(directory):
-        if training.load(directory / training.PREDICTIONS) is None:
+        if arrays.read(directory / training.PREDICTIONS) is None:
             dataset = datasets.load(name, config.data_dir)
             network = training.train(config, dataset, directory, lambda line: print(line, file=sys.stderr, flush=True))
             training.predict(config, network, dataset, directory)
-        head, arrays = training.load(directory / training.PREDICTIONS)
-        for file, content in pictures.report(head, arrays).items():
-            files.write_bytes(directory / file, content.encode() if isinstance(content, str) else content)
+        head, predictions = arrays.read(directory / training.PREDICTIONS)
+        files.write_files(directory, pictures.report(head, predictions))
     print(f"done: {100 * head['error']:.2f} % of {head['images']:,} images are wrong; see {directory}")
 
 

@@ -5,7 +5,7 @@ allows to approximate posterior distribution"), which compares with no exact pos
 
 Command: python -m experiments.nuts_comparison          (--quick for a first look)
 
-Expected: nothing is published. Run time: about a minute per cell for compiling, and two to six for each data set.
+Expected: nothing is published. Run time: three to ten minutes for each cell and data set on one core.
 
 The mean-field fits are those of split 0 of `python -m experiments.prior_study` (made if they are missing). Results are
 in <output_dir>/nuts_comparison/: distances.csv and .md, <dataset>.png. Records hold the draws and all predictive grids.
@@ -127,8 +127,7 @@ def write_report(config, directory):
         mine = {cell: record for (name, cell), record in found.items() if name == dataset}
         if mine:
             contents[f"{dataset}.png"] = comparison.picture(dataset, mine)
-    for name, content in contents.items():
-        files.write_bytes(directory / name, content.encode() if isinstance(content, str) else content)
+    files.write_files(directory, contents)
     return len(found)
 
 

@@ -60,8 +60,7 @@ def write_report(config):
 
     results = Results(config)
     contents = {**report.tables(results), "conclusions.md": conclusions.page(results), **pictures.pictures(results)}
-    for name, content in contents.items():
-        files.write_bytes(config.directory / name, content.encode() if isinstance(content, str) else content)
+    files.write_files(config.directory, contents)
 
 
 def main(argv=None):

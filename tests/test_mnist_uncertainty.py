@@ -8,6 +8,7 @@ import pytest
 from experiments import datasets, mnist_uncertainty
 from experiments.mnist_errors import training
 from experiments.mnist_errors.measures import accuracy_if_refused, measures
+from experiments.records import arrays as records
 
 TINY = {"dataset": "digits", "epochs": 2, "num_samples": 4, "batch_size": 200, "learning_rate": 0.005}
 
@@ -43,7 +44,7 @@ def record(tmp_path_factory):
 def test_files_and_numbers(record, capsys):
     names = {path.name for path in record.iterdir()}
     assert {"figure4.png", "figure5.png", "figure6.png", "refused.png", "refused.csv", "summary.csv"} <= names
-    head, arrays = training.load(record / training.PREDICTIONS)
+    head, arrays = records.read(record / training.PREDICTIONS)
     (summary,) = csv.DictReader((record / "summary.csv").read_text().splitlines())
     assert float(summary["error"]) == head["error"] == np.mean(arrays["predicted"] != arrays["label"])
     assert head["images"] == 1297 // 6 and np.all(arrays["expected_error"] >= 0)
@@ -56,8 +57,8 @@ def test_an_interrupted_training_ends_in_the_same_bits(record, tmp_path):
     for epochs in (1, 2):
         config = mnist_uncertainty.UncertaintyConfig(**{**TINY, "epochs": epochs})
         training.train(config, dataset, tmp_path, lambda line: None)
-    _, whole = training.load(record / training.CHECKPOINT)
-    _, parts = training.load(tmp_path / training.CHECKPOINT)
+    _, whole = records.read(record / training.CHECKPOINT)
+    _, parts = records.read(tmp_path / training.CHECKPOINT)
     assert whole.keys() == parts.keys()
     for name, array in whole.items():
         np.testing.assert_array_equal(array, parts[name])

@@ -61,7 +61,7 @@ def conduct(config, name, rows, columns, report, also=None):
         if also:
             failures |= also(config, results)
     directory = pathlib.Path(config.output_dir).expanduser() / "shridhar" / name
-    write_files(directory, {**report(results), "runs.csv": to_csv(_run_rows(results.rows))})
+    files.write_files(directory, {**report(results), "runs.csv": to_csv(_run_rows(results.rows))})
     _tell(results, directory)
     if failures:
         for what, line in failures.items():
@@ -104,16 +104,6 @@ def _absent(names):
             print(f"not run: {name}: {error}", file=sys.stderr)
             absent.add(name)
     return absent
-
-
-def write_files(directory, contents):
-    """Writes files, a dict from name to text or bytes, into a directory, which is made; UserError if it cannot be."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{directory} cannot be made: {error.strerror}; give another --output_dir") from error
-    for name, content in contents.items():
-        files.write_bytes(directory / name, content.encode() if isinstance(content, str) else content)
 
 
 def _tell(results, directory):

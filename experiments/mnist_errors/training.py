@@ -1,15 +1,11 @@
 """Training with a commit per epoch, and the record of the predictions."""
 
-import io
-import json
-import zipfile
-
 import numpy as np
 
 from bayes_layers.streams import stream_generator, stream_key
-from experiments.errors import RecordError, UserError
+from experiments.errors import UserError
 from experiments.mnist_errors.measures import measures
-from experiments.records import facts, files
+from experiments.records import arrays, facts
 
 CHECKPOINT, PREDICTIONS = "checkpoint.npz", "predictions.npz"
 VALIDATION_SHARE = 6  # one in six: 10,000 of MNIST's 60,000
@@ -20,27 +16,6 @@ def split(size, seed):
     order = stream_generator(seed, "validation").permutation(size)
     count = size // VALIDATION_SHARE
     return np.sort(order[count:]), np.sort(order[:count])
-
-
-def load(path):
-    """The arrays of a file and its JSON head, or None if it does not exist.
-
-    Raises:
-      RecordError: if it is damaged.
-    """
-    try:
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays = {name: file[name] for name in file.files}
-        return json.loads(str(arrays.pop("record"))), arrays
-    except FileNotFoundError:
-        return None
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
-        raise RecordError(f"{path} is damaged ({error}); delete it to have it made again") from error
-
-
-def save(path, head, arrays):
-    """Writes a file of arrays and a JSON head at once and durably."""
-    files.write_bytes(path, files.npz_bytes({"record": np.array(json.dumps(head)), **arrays}))
 
 
 def train(config, dataset, directory, tell):
@@ -68,7 +43,7 @@ def train(config, dataset, directory, tell):
     images, labels = as_float(dataset.train_images[learned]), dataset.train_labels[learned]
     network = zharikov.build_network(config.network_settings, images.shape[1:], dataset.num_classes)
     trainer = ElboTrainer(network, learning_rate=config.learning_rate, batch_size=config.batch_size)
-    found = load(directory / CHECKPOINT)
+    found = arrays.read(directory / CHECKPOINT)
     if found is None:
         network.assign(network.initial_values(make_seed(stream_key(config.seed, "weights"))))
         curve = []
@@ -83,7 +58,7 @@ def train(config, dataset, directory, tell):
         except NonFiniteLossError as error:
             raise UserError(f"{error}; try a smaller --learning_rate (now {config.learning_rate:g})") from error
         curve.append({name: float(values[0]) for name, values in part.items()})
-        save(directory / CHECKPOINT, {"curve": curve}, {**network.to_arrays(), **trainer.optimizer_arrays()})
+        arrays.write(directory / CHECKPOINT, {"curve": curve}, {**network.to_arrays(), **trainer.optimizer_arrays()})
         tell(f"epoch {epoch + 1} of {config.epochs}: NLL {curve[-1]['nll']:.4f}, KL {curve[-1]['kl']:.0f} nats")
     return network
 
@@ -108,4 +83,4 @@ def predict(config, network, dataset, directory):
         "versions": facts.versions(),
         "git_commit": facts.git_commit(),
     }
-    save(directory / PREDICTIONS, head, {**found, "label": labels, "index": validation, "image": images})
+    arrays.write(directory / PREDICTIONS, head, {**found, "label": labels, "index": validation, "image": images})

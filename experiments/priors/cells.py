@@ -1,14 +1,9 @@
 """The records of the prior study: one file per data set, prior, hyperprior and split, made where it is missing."""
 
-import io
-import json
-import zipfile
-
 import numpy as np
 
-from experiments.errors import RecordError
 from experiments.priors.toy import HELD_OUT, grid_points, make_split, svm_accuracy
-from experiments.records import facts, files
+from experiments.records import arrays, facts
 
 SVM = ("svm", "rbf")
 
@@ -28,23 +23,14 @@ def read(config, dataset, cell, number):
       RecordError: if it is damaged or of another protocol.
     """
     path = record_path(config, dataset, cell, number)
-    try:
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays = {name: file[name] for name in file.files}
-        numbers = json.loads(str(arrays.pop("record")))
-    except FileNotFoundError:
-        return None
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, TypeError) as error:
-        raise RecordError(f"{path} is damaged ({error}); delete it to have it made again") from error
-    if numbers["protocol"] != json.loads(json.dumps(config.protocol)):
-        raise RecordError(f"{path} was made with another protocol; give another --output_dir")
-    return numbers, arrays
+    found = arrays.read(path)
+    if found is not None:
+        arrays.check_protocol(path, found[0]["protocol"], config.protocol)
+    return found
 
 
-def write(config, dataset, cell, number, numbers, arrays):
-    """Writes a record at once and durably."""
-    path = record_path(config, dataset, cell, number)
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write(config, dataset, cell, number, numbers, values):
+    """Writes a record: its numbers, and a dict of arrays."""
     head = {
         "dataset": dataset,
         "prior": cell[0],
@@ -55,7 +41,7 @@ def write(config, dataset, cell, number, numbers, arrays):
         "versions": facts.versions(),
         "git_commit": facts.git_commit(),
     }
-    files.write_bytes(path, files.npz_bytes({"record": np.array(json.dumps(head)), **arrays}))
+    arrays.write(record_path(config, dataset, cell, number), head, values)
 
 
 def make_svm(config, dataset, number):
@@ -79,12 +65,12 @@ class CellMaker:
         numbers = {**tuning, **fitter.fit(split.x, split.y, number, config.restarts)}
         samples = fitter.probabilities(split.test_x, number)
         numbers.update(scores(samples, split.test_y))
-        arrays = fitter.network.to_arrays()
-        arrays.update(test_mean=samples.mean(0), test_stddev=samples.std(0), test_y=split.test_y)
+        values = fitter.network.to_arrays()
+        values.update(test_mean=samples.mean(0), test_stddev=samples.std(0), test_y=split.test_y)
         if number == 0:
             grid = fitter.probabilities(grid_points(dataset), number)
-            arrays.update(grid_mean=grid.mean(0), grid_stddev=grid.std(0))
-        write(config, dataset, self.cell, number, numbers, arrays)
+            values.update(grid_mean=grid.mean(0), grid_stddev=grid.std(0))
+        write(config, dataset, self.cell, number, numbers, values)
 
     def _tune(self, split, number):
         """The fixed scale with the least held-out NLL: `scale`, and `validation_nll` of all candidates."""

@@ -1,16 +1,12 @@
 """One cell of the comparison with NUTS: sampled, fitted, recorded; and its table and picture, from records alone."""
 
-import io
-import json
-import zipfile
-
 import numpy as np
 
 from bayes_layers.streams import stream_generator, stream_key
-from experiments.errors import RecordError
 from experiments.priors import cells
 from experiments.priors.toy import grid_points, make_split
-from experiments.records import facts, files
+from experiments.records import arrays as records
+from experiments.records import facts
 from experiments.studies.render import to_csv, to_markdown
 
 METHODS = {"nuts": "NUTS", "mean_field": "mean-field ADVI", "full_rank": "full-rank ADVI"}
@@ -27,17 +23,13 @@ def read(config, dataset, cell):
     """`(numbers, arrays)` of one cell, or None if it was not made yet.
 
     Raises:
-      RecordError: if it is damaged.
+      RecordError: if it is damaged or of another protocol.
     """
     path = record_path(config, dataset, cell)
-    try:
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays = {name: file[name] for name in file.files}
-        return json.loads(str(arrays.pop("record"))), arrays
-    except FileNotFoundError:
-        return None
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
-        raise RecordError(f"{path} is damaged ({error}); delete it to have it made again") from error
+    found = records.read(path)
+    if found is not None:
+        records.check_protocol(path, found[0]["nuts_protocol"], config.nuts_protocol)
+    return found
 
 
 class Comparer:
@@ -79,9 +71,7 @@ class Comparer:
         head = {"dataset": dataset, "prior": self.cell[0], "hyperprior": self.cell[1], "scale": scale, **numbers}
         head |= {"mean_field_elbo": fitted["elbo"], "protocol": config.protocol, "nuts_protocol": config.nuts_protocol}
         head |= {"versions": facts.versions(), "git_commit": facts.git_commit()}
-        path = record_path(config, dataset, self.cell)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(path, files.npz_bytes({"record": np.array(json.dumps(head)), **arrays}))
+        records.write(record_path(config, dataset, self.cell), head, arrays)
 
     def _sample(self, dataset, model, split, scale, grid):
         """Draws and diagnostics of NUTS: rounds, each going on where the last one ended, until R-hat is small.

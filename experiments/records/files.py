@@ -13,6 +13,8 @@ import signal
 
 import numpy as np
 
+from experiments.errors import UserError
+
 LOCK = "lock"  # the name of a record's lock
 FAULT_VARIABLE = "BAYES_LAYERS_FAULT"
 _TEMPORARY = ".tmp"
@@ -102,3 +104,13 @@ def _sync_directory(directory):
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_files(directory, contents):
+    """Writes files, a dict from name to text or bytes, into a directory, which is made; UserError if it cannot be."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{directory} cannot be made: {error.strerror}; give another --output_dir") from error
+    for name, content in contents.items():
+        write_bytes(directory / name, content.encode() if isinstance(content, str) else content)

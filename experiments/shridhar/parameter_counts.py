@@ -16,7 +16,7 @@ import sys
 from bayes_layers.models.architectures import IMAGE_NETWORKS
 from bayes_layers.settings import Settings, setting
 from experiments import datasets, entry
-from experiments.comparison.study import write_files
+from experiments.records.files import write_files
 from experiments.shridhar.shared import TITLES
 from experiments.studies.render import to_csv, to_latex, to_markdown
 

@@ -33,7 +33,7 @@ def conduct(config, name, report):
         failures = sweep(config, dataset)
     results = Results(config, dataset, collect(config, dataset))
     directory = pathlib.Path(config.output_dir).expanduser() / name / dataset
-    _write(directory, {**report(results), **_common(results)})
+    files.write_files(directory, {**report(results), **_common(results)})
     _tell(results, directory)
     if failures:
         for run, line in failures.items():
@@ -50,15 +50,6 @@ def conduct(config, name, report):
 def _common(results):
     complete = [row for row in results.rows if row.state == COMPLETE]
     return {"runs.csv": to_csv(run_rows(results.rows)), "cost.csv": cost_csv(complete)}
-
-
-def _write(directory, contents):
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{directory} cannot be made: {error.strerror}; give another --output_dir") from error
-    for name, content in contents.items():
-        files.write_bytes(directory / name, content.encode() if isinstance(content, str) else content)
 
 
 def _tell(results, directory):
