@@ -134,16 +134,7 @@ def _seed_text(settings):
     return f", seed {settings['seed']}" if settings["replicas"] > 1 else ""
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=DESCRIPTION,
-        config_class=ActiveLearningConfig,
-        groups=GROUPS,
-        presets=PRESETS,
-        work=work,
-    )
+main = entry.point(work, ActiveLearningConfig, description=DESCRIPTION, groups=GROUPS, presets=PRESETS)
 
 
 if __name__ == "__main__":

@@ -126,16 +126,7 @@ def _line(row):
     )
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=BenchmarkConfig,
-        groups=(BenchmarkSettings, DataSettings),
-        presets={},
-        work=work,
-    )
+main = entry.point(work, BenchmarkConfig, description=__doc__, groups=(BenchmarkSettings, DataSettings))
 
 
 if __name__ == "__main__":

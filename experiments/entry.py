@@ -14,30 +14,39 @@ OUT_OF_MEMORY = "not enough memory; try a smaller --batch_size, --num_samples, o
 EXIT_USAGE, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
 
 
-def main(argv, *, description, config_class, groups, presets, work, unit="cycle"):
-    """Runs an entry point.
+def point(work, config_class, *, description, groups=None, presets=None, unit="cycle", first=None):
+    """Makes the `main` of an entry point.
 
     Args:
-      argv: program name and arguments.
-      description: the first paragraph of `--help`.
-      config_class: the frozen config to make.
-      groups: its groups of settings, in the order of `--help`.
-      presets: dict from a preset's name to its settings.
       work: called with the config.
+      config_class: the frozen config to make.
+      description: the first paragraph of `--help`.
+      groups: its groups of settings, in the order of `--help`; None for the config's class alone.
+      presets: dict from a preset's name to its settings, or None.
       unit: what ends with a commit.
+      first: the setting that a first argument without dashes is the value of, or None.
 
     Returns:
-      The exit code: 0; 2 for a mistake on the command line; 1 for a failure; 130 after Ctrl-C.
+      A function of program name and arguments (None for `sys.argv`) that returns the exit code: 0; 2 for a mistake on
+      the command line; 1 for a failure; 130 after Ctrl-C.
     """
-    try:
-        values = flags.define(groups, presets)
-        if not flags.parse(values, argv):
-            print(flags.help_text(description, groups, presets), end="")
-            return 0
-        config = flags.config_from(config_class, values, presets)
-    except SettingError as error:
-        return _fail(error, EXIT_USAGE)
-    return _guarded(work, config, unit)
+    groups, presets = groups or (config_class,), presets or {}
+
+    def main(argv=None):
+        argv = list(sys.argv if argv is None else argv)
+        if first and len(argv) > 1 and not argv[1].startswith("-"):
+            argv[1] = f"--{first}={argv[1]}"
+        try:
+            values = flags.define(groups, presets)
+            if not flags.parse(values, argv):
+                print(flags.help_text(description, groups, presets), end="")
+                return 0
+            config = flags.config_from(config_class, values, presets)
+        except SettingError as error:
+            return _fail(error, EXIT_USAGE)
+        return _guarded(work, config, unit)
+
+    return main
 
 
 def _guarded(work, config, unit):

@@ -77,17 +77,7 @@ def _finish(word, finished):
     )
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=DESCRIPTION,
-        config_class=ClassificationConfig,
-        groups=GROUPS,
-        presets=PRESETS,
-        work=work,
-        unit="epoch",
-    )
+main = entry.point(work, ClassificationConfig, description=DESCRIPTION, groups=GROUPS, presets=PRESETS, unit="epoch")
 
 
 if __name__ == "__main__":

@@ -83,16 +83,7 @@ def work(config):
     conduct(config, NAME, report)
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=InitStudyConfig,
-        groups=(InitStudySettings, *GROUPS[1:]),
-        presets=PRESETS,
-        work=work,
-    )
+main = entry.point(work, InitStudyConfig, description=__doc__, groups=(InitStudySettings, *GROUPS[1:]), presets=PRESETS)
 
 
 if __name__ == "__main__":

@@ -65,14 +65,7 @@ def keep(record, target):
         files.write_bytes(target / file.name, file.read_bytes())
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    argv = list(sys.argv if argv is None else argv)
-    if len(argv) > 1 and not argv[1].startswith("-"):
-        argv[1] = f"--records={argv[1]}"
-    return entry.main(
-        argv, description=__doc__, config_class=KeepSettings, groups=(KeepSettings,), presets={}, work=work
-    )
+main = entry.point(work, KeepSettings, description=__doc__, first="records")
 
 
 if __name__ == "__main__":

@@ -63,16 +63,7 @@ def work(config):
     conduct(config, NAME, report)
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=StudyConfig,
-        groups=GROUPS,
-        presets=PRESETS,
-        work=work,
-    )
+main = entry.point(work, StudyConfig, description=__doc__, groups=GROUPS, presets=PRESETS)
 
 
 if __name__ == "__main__":

@@ -153,17 +153,7 @@ def work(config):
     print(f"done: {100 * head['error']:.2f} % of {head['images']:,} images are wrong; see {directory}")
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=DESCRIPTION,
-        config_class=UncertaintyConfig,
-        groups=GROUPS,
-        presets={},
-        work=work,
-        unit="epoch",
-    )
+main = entry.point(work, UncertaintyConfig, description=DESCRIPTION, groups=GROUPS, unit="epoch")
 
 
 if __name__ == "__main__":

@@ -135,17 +135,7 @@ def _tell_round(dataset, rounds, rhat):
     print(f"  {dataset}: round {rounds}, R-hat {rhat:.4f}", file=sys.stderr, flush=True)
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=DESCRIPTION,
-        config_class=NutsComparisonConfig,
-        groups=GROUPS,
-        presets={},
-        work=work,
-        unit="cell",
-    )
+main = entry.point(work, NutsComparisonConfig, description=DESCRIPTION, groups=GROUPS, unit="cell")
 
 
 if __name__ == "__main__":

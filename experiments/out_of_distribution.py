@@ -181,16 +181,7 @@ def work(config):
     print(f"{text}\nresults: {book.path}")
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=ForeignConfig,
-        groups=(ForeignConfig,),
-        presets={},
-        work=work,
-    )
+main = entry.point(work, ForeignConfig, description=__doc__)
 
 
 if __name__ == "__main__":

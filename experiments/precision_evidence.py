@@ -184,16 +184,7 @@ def _read(path):
     return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=EvidenceConfig,
-        groups=(EvidenceSettings, DataSettings, TrainingSettings),
-        presets={},
-        work=work,
-    )
+main = entry.point(work, EvidenceConfig, description=__doc__, groups=(EvidenceSettings, DataSettings, TrainingSettings))
 
 
 if __name__ == "__main__":

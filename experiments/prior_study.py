@@ -63,17 +63,7 @@ def write_report(config):
     files.write_files(config.directory, contents)
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=DESCRIPTION,
-        config_class=PriorStudyConfig,
-        groups=GROUPS,
-        presets={},
-        work=work,
-        unit="split",
-    )
+main = entry.point(work, PriorStudyConfig, description=DESCRIPTION, groups=GROUPS, unit="split")
 
 
 if __name__ == "__main__":

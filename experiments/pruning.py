@@ -196,16 +196,7 @@ def work(config):
     print(f"{summary(stages)}\nresults: {book.path}")
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=PruningConfig,
-        groups=(PruningConfig,),
-        presets={},
-        work=work,
-    )
+main = entry.point(work, PruningConfig, description=__doc__)
 
 
 if __name__ == "__main__":

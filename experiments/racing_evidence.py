@@ -220,16 +220,12 @@ def work(config):
     print("\n".join([f"{table}:", *summarize(rows)]))
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=EvidenceConfig,
-        groups=(EvidenceSettings, DataSettings, TrainingSettings, ComputeSettings),
-        presets={},
-        work=work,
-    )
+main = entry.point(
+    work,
+    EvidenceConfig,
+    description=__doc__,
+    groups=(EvidenceSettings, DataSettings, TrainingSettings, ComputeSettings),
+)
 
 
 if __name__ == "__main__":

@@ -126,16 +126,7 @@ def work(config):
     print(f"picture: {output}")
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=ReliabilityConfig,
-        groups=(ReliabilityConfig,),
-        presets={},
-        work=work,
-    )
+main = entry.point(work, ReliabilityConfig, description=__doc__)
 
 
 if __name__ == "__main__":

@@ -60,14 +60,7 @@ def work(config):
     print(f"{target}: {plural(len(entries), 'record')}" + (f", {unwell} of them not complete" if unwell else ""))
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    argv = list(sys.argv if argv is None else argv)
-    if len(argv) > 1 and not argv[1].startswith("-"):
-        argv[1] = f"--records={argv[1]}"
-    return entry.main(
-        argv, description=__doc__, config_class=ReportSettings, groups=(ReportSettings,), presets={}, work=work
-    )
+main = entry.point(work, ReportSettings, description=__doc__, first="records")
 
 
 if __name__ == "__main__":

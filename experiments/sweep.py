@@ -184,16 +184,7 @@ def work(config):
     print(f"done: {count} runs are complete under {pathlib.Path(config.output_dir) / 'al_mnist' / dataset}")
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=StudyConfig,
-        groups=GROUPS,
-        presets=PRESETS,
-        work=work,
-    )
+main = entry.point(work, StudyConfig, description=__doc__, groups=GROUPS, presets=PRESETS)
 
 
 if __name__ == "__main__":

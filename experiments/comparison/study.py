@@ -12,11 +12,10 @@ from experiments.studies.collect import COMPLETE, DAMAGED
 from experiments.studies.render import to_csv
 
 
-def main(argv, name, description, rows, columns, report, *, also=None):
-    """The entry point of one table or figure.
+def point(name, description, rows, columns, report, *, also=None):
+    """Makes the `main` of one table or figure.
 
     Args:
-      argv: program name and arguments; None for `sys.argv`.
       name: the result's name, of its directory.
       description: its module's docstring, for `--help`.
       rows: dict from each network in words to the settings of its runs.
@@ -25,21 +24,20 @@ def main(argv, name, description, rows, columns, report, *, also=None):
       also: called with config and `Results` for what is to be made besides the runs, before the report; or None.
 
     Returns:
-      The exit code.
+      As `entry.point`.
     """
-    return entry.main(
-        sys.argv if argv is None else argv,
+    return entry.point(
+        lambda config: conduct(config, name, rows, columns, report, also),
+        ComparisonConfig,
         description=description,
-        config_class=ComparisonConfig,
         groups=GROUPS,
         presets=PRESETS,
-        work=lambda config: conduct(config, name, rows, columns, report, also),
         unit="epoch",
     )
 
 
 def conduct(config, name, rows, columns, report, also=None):
-    """Conducts a comparison; arguments as of `main`, with a `ComparisonConfig` in front.
+    """Conducts a comparison; arguments as of `point`, with a `ComparisonConfig` in front.
 
     Raises:
       UserError: if runs failed, after the report on the others was written.

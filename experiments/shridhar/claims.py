@@ -174,9 +174,7 @@ def _pruned(results, dataset):
     return Estimate(f"pruned - whole, {TITLES[dataset]}", gaps, -MARGIN, MARGIN, "points", thesis)
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, report)
+main = study.point(NAME, __doc__, ROWS, DATASETS, report)
 
 
 if __name__ == "__main__":

@@ -151,16 +151,7 @@ def work(config):
     print(f"figure: {record.path}/figure6.png")
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=Figure6Config,
-        groups=(Figure6Config,),
-        presets={},
-        work=work,
-    )
+main = entry.point(work, Figure6Config, description=__doc__)
 
 
 if __name__ == "__main__":

@@ -47,9 +47,7 @@ def report(results):
     return {"figure7.png": figures.png(figure), "figure7.csv": curves.curves_csv(lines), **notes(NAME)}
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, report)
+main = study.point(NAME, __doc__, ROWS, DATASETS, report)
 
 
 if __name__ == "__main__":

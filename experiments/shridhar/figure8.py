@@ -69,9 +69,7 @@ def _lines(runs):
     ]
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, report)
+main = study.point(NAME, __doc__, ROWS, DATASETS, report)
 
 
 if __name__ == "__main__":

@@ -59,9 +59,7 @@ def report(results):
     return {"figure9.png": figures.png(figure), "figure9.csv": to_csv(lines), **notes(NAME)}
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, report)
+main = study.point(NAME, __doc__, ROWS, DATASETS, report)
 
 
 if __name__ == "__main__":

@@ -100,16 +100,7 @@ def work(config):
     print(f"{files[f'{NAME}.md']}\nresults: {directory}")
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return entry.main(
-        sys.argv if argv is None else argv,
-        description=__doc__,
-        config_class=CountsConfig,
-        groups=(CountsConfig,),
-        presets={},
-        work=work,
-    )
+main = entry.point(work, CountsConfig, description=__doc__)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def accuracy_table(name, title, numbers):
       numbers: the thesis's, a dict from (network, data set) to accuracy.
 
     Returns:
-      A function of `Results`, for `study.main`.
+      A function of `Results`, for `study.point`.
     """
 
     def report(results):

@@ -32,9 +32,7 @@ ROWS = rows(
 REPORT = accuracy_table(NAME, "Table 1: accuracy in % by kind of inference", published.TABLE1)
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, REPORT)
+main = study.point(NAME, __doc__, ROWS, DATASETS, REPORT)
 
 
 if __name__ == "__main__":

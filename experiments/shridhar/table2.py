@@ -28,9 +28,7 @@ ROWS = rows(published.VI_ALEXNET, published.ALEXNET, published.VI_LENET, publish
 REPORT = accuracy_table(NAME, "Table 2: accuracy in % on CIFAR-100", published.TABLE2)
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, REPORT)
+main = study.point(NAME, __doc__, ROWS, DATASETS, REPORT)
 
 
 if __name__ == "__main__":

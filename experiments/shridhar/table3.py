@@ -57,9 +57,7 @@ def report(results):
     return write(NAME, "Table 3: training and test accuracy in %", entries, results, published.CONTRADICTIONS[NAME])
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, report)
+main = study.point(NAME, __doc__, ROWS, DATASETS, report)
 
 
 if __name__ == "__main__":

@@ -56,9 +56,7 @@ def report(results):
     )
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, report)
+main = study.point(NAME, __doc__, ROWS, DATASETS, report)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,7 @@ ROWS = rows(published.VI_ALEXNET, published.ALEXNET, published.VI_HALF)
 REPORT = accuracy_table(NAME, "Table 6: accuracy in % with half of the filters", published.TABLE6)
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, REPORT)
+main = study.point(NAME, __doc__, ROWS, DATASETS, REPORT)
 
 
 if __name__ == "__main__":

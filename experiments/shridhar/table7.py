@@ -84,9 +84,7 @@ def report(results):
     return write(NAME, "Table 7: accuracy in % of pruned networks", entries, results, published.CONTRADICTIONS[NAME])
 
 
-def main(argv=None):
-    """The entry point; returns the exit code."""
-    return study.main(argv, NAME, __doc__, ROWS, DATASETS, report, also=make_pruned)
+main = study.point(NAME, __doc__, ROWS, DATASETS, report, also=make_pruned)
 
 
 if __name__ == "__main__":
