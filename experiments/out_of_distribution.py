@@ -20,10 +20,11 @@ import sys
 
 import numpy as np
 
-from bayes_layers.settings import SettingError, Settings, setting
+from bayes_layers.settings import SettingError, Settings, names_in, setting
 from bayes_layers.streams import stream_key
-from experiments import datasets, entry, foreign
+from experiments import datasets, entry
 from experiments.errors import DataError
+from experiments.examination import foreign
 from experiments.records import figures
 from experiments.records.paths import wrapped
 from experiments.records.small import SmallRecord
@@ -67,10 +68,7 @@ class ForeignConfig(Settings):
     @property
     def kinds(self):
         """The kinds of foreign images."""
-        names = KINDS if self.foreign == "all" else tuple(part.strip() for part in self.foreign.split(","))
-        if set(names) - set(KINDS):
-            raise SettingError(f"--foreign={self.foreign} is not valid: it takes all, or names of {', '.join(KINDS)}")
-        return names
+        return names_in("foreign", self.foreign, KINDS)
 
 
 def scores_of(predictive, images, key):

@@ -14,7 +14,8 @@ For each score, (1) the curve: a share of all kernel weights, those with the low
 evaluated, without any training; (2) the stages: training with the L1 norm as a penalty (score `magnitude`, --l1),
 pruning at the largest sparsity that costs at most --tolerance points on the images kept for validation (or at
 --threshold), and fine-tuning. Each training goes on until the validation accuracy has not risen for --patience epochs,
-and goes back to its best epoch. The test set decides nothing.
+and goes back to its best epoch. The test set decides nothing. Interrupted, the same command goes on after the last
+epoch, with the same result.
 
 Results are in <output_dir>/pruning/<record>[/<setting>=<value>...]/: curve.csv|png, stages.csv, layers.csv (sparsity of
 each layer at each stage), pruned_<score>.npz (`bayes_layers.load_network` reads it), settings.json.
@@ -32,11 +33,7 @@ from experiments.records.small import SmallRecord
 from experiments.records.trained import open_trained, place_of
 from experiments.studies.render import to_markdown
 
-SCORES = ("magnitude", "snr")
 TITLES = {"magnitude": "|mu|", "snr": "|mu| / sigma"}
-CURVE = ("score", "sparsity", "threshold", "val_accuracy", "test_accuracy", "test_nll", "test_ece")
-STAGES = ("score", "stage", "epochs", "sparsity", "parameters", "val_accuracy", "test_accuracy", "test_nll", "test_ece")
-LAYERS = ("score", "stage", "layer", "weights", "kept", "sparsity", "parameters")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +72,12 @@ class PruningConfig(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        names_in("scores", self.scores, SCORES)
-        self.shares  # noqa: B018
+        self.names, self.shares  # noqa: B018
+
+    @property
+    def names(self):
+        """The wanted scores' names."""
+        return names_in("scores", self.scores, TITLES)
 
     @property
     def shares(self):
@@ -118,9 +119,9 @@ def make(config):
 
     def run(config):
         entry.start_tensorflow()
-        from experiments.pruned import run_pruning
+        from experiments.examination.pruning_stages import run_pruning
 
-        return run_pruning(config, trained)
+        return run_pruning(config, trained, book.path, lambda line: print(line, file=sys.stderr, flush=True))
 
     book.make(run, trained and trained.sha256)
     return book
@@ -196,7 +197,7 @@ def work(config):
     print(f"{summary(stages)}\nresults: {book.path}")
 
 
-main = entry.point(work, PruningConfig, description=__doc__)
+main = entry.point(work, PruningConfig, description=__doc__, unit="epoch")
 
 
 if __name__ == "__main__":

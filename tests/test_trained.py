@@ -2,12 +2,17 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from experiments import datasets, foreign, image_classification, out_of_distribution, pruning
+from experiments import datasets, image_classification, out_of_distribution, pruning
 from experiments.errors import DataError, RecordError
+from experiments.examination import foreign
 from experiments.records.trained import open_trained, place_of
 from tests.conftest import the_record
 
@@ -82,6 +87,24 @@ def test_pruning_is_done_once_and_of_what_is_there(pruned, record, capsys):
     settings = json.loads((directory / "settings.json").read_text())
     assert settings["source"] == open_trained(record).sha256 and settings["settings"]["sparsities"] == "0,0.5"
     assert "report_only" not in settings["settings"]
+
+
+def test_a_killed_pruning_goes_on(record, tmp_path, capfd):
+    shape = [f"--record={record}", "--scores=magnitude", "--sparsities=0,0.5", "--epochs=3", "--tolerance=100"]
+    commands = {name: ["x", *shape, f"--output_dir={tmp_path / name}"] for name in ("whole", "killed")}
+    assert pruning.main(commands["whole"]) == 0
+    run = [sys.executable, "-m", "experiments.pruning", *commands["killed"][1:]]
+    code = subprocess.run(run, env={**os.environ, "BAYES_LAYERS_FAULT": "kill:8"}, check=False).returncode
+    assert code == -signal.SIGKILL  # before the second epoch's state has its name
+    (state,) = (tmp_path / "killed").glob("**/unfinished_*.npz")
+    capfd.readouterr()
+    assert pruning.main(commands["killed"]) == 0
+    said = capfd.readouterr().err
+    assert "with L1: epoch 1 " not in said and "with L1: epoch 2 " in said and not state.exists()
+    whole, killed = (next((tmp_path / name).glob("**/settings.json")).parent for name in commands)
+    assert sorted(path.name for path in whole.iterdir()) == sorted(path.name for path in killed.iterdir())
+    for name in ("curve.csv", "stages.csv", "layers.csv", "pruned_magnitude.npz"):
+        assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
 
 
 def test_pruning_names_mistakes(record, tmp_path, capsys):

@@ -29,7 +29,9 @@ class Patience:
         return self.since >= self.patience
 
 
-def fit_with_patience(trainer, images, labels, score, *, patience, epochs, kl_weight, seed, cycle=0, progress=None):
+def fit_with_patience(
+    trainer, images, labels, score, *, patience, epochs, kl_weight, seed, cycle=0, progress=None, memory=None
+):
     """Trains until a score has not risen for some epochs, and goes back to the weights of its best.
 
     Shridhar 2019, section 5.7.2: "early stopping when validation accuracy remains unchanged for 5 epochs". The weights
@@ -43,21 +45,40 @@ def fit_with_patience(trainer, images, labels, score, *, patience, epochs, kl_we
       epochs: the most epochs.
       kl_weight, seed, cycle: as of `ElboTrainer.fit`.
       progress: called as `progress(epoch, score)` after every epoch, or None.
+      memory: what keeps the training's state from epoch to epoch, so that it can go on in another process with the same
+        result: an object with `write(head, arrays)`, JSON values and a dict of arrays, and `read()` for both, or for
+        None where nothing was kept. Or None.
 
     Returns:
       `(epochs that were trained, the best epoch, its score)`; epochs count from 1, 0 being before the first.
     """
     counter, network = Patience(patience), trainer.network
-    counter.is_best(score())
-    best_epoch, best = 0, network.weight_arrays()
-    epoch = 0
+    kept = memory.read() if memory else None
+    if kept is None:
+        counter.is_best(score())
+        epoch, best_epoch, best = 0, 0, network.weight_arrays()
+    else:
+        head, arrays = kept
+        counter.best, counter.since, epoch, best_epoch = (head[n] for n in ("best", "since", "epoch", "best_epoch"))
+        best = _under("best/", arrays)
+        network.assign_arrays(_under("now/", arrays))
+        trainer.assign_optimizer_arrays(arrays)
     while epoch < epochs and not counter.is_over:
         trainer.fit(images, labels, epochs=1, kl_weight=kl_weight, seed=seed, cycle=cycle, first_epoch=epoch)
         epoch += 1
         value = score()
         if counter.is_best(value):
             best_epoch, best = epoch, network.weight_arrays()
+        if memory:
+            head = {"best": counter.best, "since": counter.since, "epoch": epoch, "best_epoch": best_epoch}
+            states = {"now": network.weight_arrays(), "best": best}
+            arrays = {f"{state}/{name}": array for state, mine in states.items() for name, array in mine.items()}
+            memory.write(head, {**arrays, **trainer.optimizer_arrays()})
         if progress:
             progress(epoch, value)
     network.assign_arrays(best)
     return epoch, best_epoch, counter.best
+
+
+def _under(prefix, arrays):
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,6 +1,7 @@
 """Small records: an experiment of seconds or minutes, with its settings and tables, made in one commit.
 
-The last file of a record to be written is `settings.json`; a record without it is made again.
+The last file of a record to be written is `settings.json`; a record without it is made again, from the files
+`unfinished_*` if the experiment has left some.
 """
 
 import csv
@@ -14,6 +15,7 @@ from experiments.records.checkpoint import damaged
 from experiments.records.paths import changed_settings
 
 SETTINGS = "settings.json"  # not config.json, by which the records of runs are found
+UNFINISHED = "unfinished_"  # begins the names of files that are removed when the record is made
 
 
 class SmallRecord:
@@ -60,7 +62,10 @@ class SmallRecord:
           UserError: if the tables are to be read only, and are not there; if the directory cannot be made.
         """
         known = self._known()
-        if known is not None and (self.config.report_only or known.get("source") == source):
+        if known is not None and self.config.report_only:
+            return
+        if known is not None and known.get("source") == source:
+            self._tidy()
             return
         if self.config.report_only:
             raise UserError(f"--report_only finds nothing in {self.path}; leave it out to run the experiment")
@@ -78,6 +83,11 @@ class SmallRecord:
         }
         origin = {"versions": facts.versions(), "git_commit": facts.git_commit(), "device": facts.device()}
         files.write_json(self.path / SETTINGS, {"settings": settings, "source": source, **origin})
+        self._tidy()
+
+    def _tidy(self):
+        for path in self.path.glob(f"{UNFINISHED}*"):
+            files.remove(path)
 
     def write(self, name, content):
         """Writes a table (columns and rows) or bytes."""

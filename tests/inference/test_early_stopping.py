@@ -1,5 +1,7 @@
 """Patience, and training that goes back to its best weights."""
 
+import json
+
 import numpy as np
 
 from bayes_layers import DeterministicDense, ElboTrainer, Network
@@ -14,7 +16,7 @@ def test_patience_counts_epochs_without_a_new_best():
     assert counter.best == 0.6
 
 
-def train(scores, patience, epochs=10):
+def train(scores, patience, epochs=10, memory=None):
     network = Network([DeterministicDense(3, name="only")], (2,))
     network.assign(network.initial_values(make_seed(0)))
     trainer = ElboTrainer(network, learning_rate=0.1, batch_size=4)
@@ -27,7 +29,7 @@ def train(scores, patience, epochs=10):
     rng = np.random.default_rng(0)
     ended = fit_with_patience(
         trainer, rng.normal(size=(8, 2)), [0, 1, 2, 0, 1, 2, 0, 1], score, patience=patience, epochs=epochs,
-        kl_weight=0, seed=0,
+        kl_weight=0, seed=0, memory=memory,
     )  # fmt: skip
     return ended, kept, network.weight_arrays()
 
@@ -60,3 +62,26 @@ def test_epochs_one_by_one_are_one_fit():
         images, [0, 1, 2, 0, 1, 2, 0, 1], epochs=3, kl_weight=0, seed=0
     )
     assert equal(network.weight_arrays(), kept[3])
+
+
+class Memory:
+    """Keeps the last state, and remembers all of them."""
+
+    def __init__(self, kept=None):
+        self.kept, self.all = kept, []
+
+    def read(self):
+        return self.kept
+
+    def write(self, head, arrays):
+        self.all.append((json.loads(json.dumps(head)), arrays))
+
+
+def test_a_training_goes_on_from_any_epoch():
+    scores = [0.1, 0.4, 0.3, 0.35, 0.2, 0.1]
+    memory = Memory()
+    ended, _, weights = train(scores, patience=3, memory=memory)
+    assert ended == (4, 1, 0.4) and len(memory.all) == 4
+    for epoch, state in enumerate(memory.all, start=1):
+        again, _, continued = train(scores[epoch + 1 :], patience=3, memory=Memory(state))
+        assert again == ended and equal(continued, weights)

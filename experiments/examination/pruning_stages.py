@@ -10,26 +10,32 @@ from bayes_layers.streams import stream_key
 from bayes_layers.uncertainty import evaluate
 from experiments import datasets
 from experiments.classification.data import split_of
-from experiments.pruning import CURVE, LAYERS, SCORES, STAGES
-from experiments.records import files
+from experiments.records import arrays, files
+from experiments.records.small import UNFINISHED
 
+CURVE = ("score", "sparsity", "threshold", "val_accuracy", "test_accuracy", "test_nll", "test_ece")
+STAGES = ("score", "stage", "epochs", "sparsity", "parameters", "val_accuracy", "test_accuracy", "test_nll", "test_ece")
+LAYERS = ("score", "stage", "layer", "weights", "kept", "sparsity", "parameters")
 CYCLE = 1_000_000  # of the minibatches and noise of these trainings: another than any run's
 
 
-def run_pruning(config, trained):
+def run_pruning(config, trained, directory, tell):
     """Prunes a trained network by all wanted scores.
 
     Args:
       config: a `PruningConfig`.
       trained: a `Trained` record of image classification.
+      directory: where trainings keep their state from epoch to epoch.
+      tell: called with a line for each stage, and each epoch of a training.
 
     Returns:
       The files of the record, for `SmallRecord.make`.
     """
     rows = {"curve": [], "stages": [], "layers": []}
     found, dataset = {}, datasets.load(trained.dataset, config.data_dir)
-    for score in _scores(config, trained.network()):
-        work = _Pruning(config, trained, dataset, score)
+    is_bayesian = bool(trained.network().bayesian_layers)
+    for score in [name for name in config.names if is_bayesian or name != "snr"]:
+        work = _Pruning(config, trained, dataset, score, directory, tell)
         curve = work.curve()
         rows["curve"] += curve
         work.stages(curve)
@@ -40,17 +46,26 @@ def run_pruning(config, trained):
     return {**found, **{f"{name}.csv": (columns[name], rows[name]) for name in rows}}
 
 
-def _scores(config, network):
-    """The wanted scores that the network has."""
-    names = SCORES if config.scores == "all" else [part.strip() for part in config.scores.split(",")]
-    return [name for name in names if name != "snr" or network.bayesian_layers]
+class _Memory:
+    """A training's state in a file, which belongs to one trained network."""
+
+    def __init__(self, path, source):
+        self._path, self._source = path, source
+
+    def read(self):
+        found = arrays.read(self._path)
+        return found if found and found[0]["source"] == self._source else None
+
+    def write(self, head, values):
+        arrays.write(self._path, {**head, "source": self._source}, values)
 
 
 class _Pruning:
     """A network on its way through the stages of one score."""
 
-    def __init__(self, config, trained, dataset, score):
-        self.config, self.dataset, self.score = config, dataset, score
+    def __init__(self, config, trained, dataset, score, directory, tell):
+        self.config, self.dataset, self.score, self._source = config, dataset, score, trained.sha256
+        self._directory, self._tell = directory, tell
         self.settings = trained.settings
         self.network = trained.network()
         self.network.precision = self.settings["precision"]
@@ -76,12 +91,12 @@ class _Pruning:
         """Goes through the stages; `curve` is that of the network as it was trained."""
         self._note("trained", 0)
         if self.score == "magnitude" and self.config.l1:
-            epochs = self._train(lambda network: self.config.l1 * pruning.l1_norm(network))
+            epochs = self._train("with L1", lambda network: self.config.l1 * pruning.l1_norm(network))
             self._note("with L1", epochs)
             curve = self.curve()
         pruning.prune(self.network, self._masks(curve))
         self._note("pruned", 0)
-        self._note("fine-tuned", self._train(None))
+        self._note("fine-tuned", self._train("fine-tuned", None))
 
     def _masks(self, curve):
         values = self._values()
@@ -91,7 +106,7 @@ class _Pruning:
         shares = [row["sparsity"] for row in curve if row["val_accuracy"] >= least]
         return pruning.masks_of_sparsity(values, max(shares, default=0.0))
 
-    def _train(self, penalty):
+    def _train(self, stage, penalty):
         """Trains until patience ends, and goes back to the best epoch; the epochs that it took."""
         if not self.config.epochs:
             return 0
@@ -121,12 +136,19 @@ class _Pruning:
             kl_weight=kl_weights(whole, steps, 1, schedule=settings.get("kl_schedule", "constant")),
             seed=settings["seed"],
             cycle=CYCLE + len(self.stage_rows),
+            progress=lambda epoch, value: self._tell(
+                f"{self.score}, {stage}: epoch {epoch} of at most {self.config.epochs}, validation {value:.2f} %"
+            ),
+            memory=_Memory(self._directory / f"{UNFINISHED}{self.score}_{len(self.stage_rows)}.npz", self._source),
         )
         return epochs
 
     def _note(self, stage, epochs):
         rows = pruning.sparsity(self.network)
-        total = rows[-1]
+        total, result = rows[-1], self._evaluate()
+        self._tell(
+            f"{self.score}, {stage}: {100 * total['sparsity']:.1f} % pruned, test {result['test_accuracy']:.2f} %"
+        )
         head = {"score": self.score, "stage": stage}
         self.stage_rows.append(
             {
@@ -134,7 +156,7 @@ class _Pruning:
                 "epochs": epochs,
                 "sparsity": total["sparsity"],
                 "parameters": total["parameters"],
-                **self._evaluate(),
+                **result,
             }
         )
         self.layer_rows += [{**head, **row} for row in rows]

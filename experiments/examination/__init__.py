@@ -1,0 +1,1 @@
+"""The work of the entry points that examine a trained record."""
