@@ -69,7 +69,7 @@ def _draw(part, rows, title):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    size = (5 * len(rows[0]), 1 + 3.8 * len(rows))
+    size = (2 + 5 * len(rows[0]), 1 + 3.8 * len(rows))
     figure, axes = plt.subplots(
         len(rows), len(rows[0]), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
     )
@@ -77,6 +77,7 @@ def _draw(part, rows, title):
         for (name, curves), axis in zip(panels, row, strict=True):
             _panel(part, axis, name, curves)
     _limit(axes.flat)
+    figure.legend(*_legend(axes.flat), loc="outside right upper", fontsize=9, title="(n seeds)")
     figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
@@ -91,6 +92,22 @@ def _limit(axes):
         axes[0].set_ylim(0.8 * drawn[:, 0].min(), 1.2 * drawn[:, 1].max())
 
 
+def _legend(axes):
+    """One legend for all panels: `(lines, texts)`, a text with the seeds in each panel if they are not the same."""
+    lines, seeds = {}, {}
+    for axis in axes:
+        for line in axis.get_lines():
+            lines.setdefault(line.get_label(), line)
+            seeds.setdefault(line.get_label(), []).append(line.get_gid())
+    return list(lines.values()), [f"{label} {_count(seeds[label])}" for label in lines]
+
+
+def _count(seeds):
+    if not any(seeds):
+        return "missing"
+    return f"({', '.join(str(count) for count in (seeds[:1] if len(set(seeds)) == 1 else seeds))})"
+
+
 def _panel(part, axis, name, curves):
     ticks = (0.5, 1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100)
     axis.set(title=name, xlabel="labelled images", ylabel="test error (%)", yscale="log")
@@ -100,10 +117,9 @@ def _panel(part, axis, name, curves):
     for i, (label, cell) in enumerate(curves):
         runs = list(part.results.runs(cell).values())
         if not runs:
-            axis.plot([], [], color=f"C{i}", linestyle=":", label=f"{label}: missing")
+            axis.plot([], [], color=f"C{i}", linestyle=":", label=label, gid=0)
             continue
         labels, errors = band(runs)
         errors = np.maximum(errors, 1e-2)  # a test error of zero has no logarithm
-        axis.plot(labels, errors.mean(0), color=f"C{i}", label=f"{label} (n = {len(runs)})")
+        axis.plot(labels, errors.mean(0), color=f"C{i}", label=label, gid=len(runs))
         axis.fill_between(labels, errors.min(0), errors.max(0), color=f"C{i}", alpha=0.15, linewidth=0)
-    axis.legend(fontsize=7)

@@ -17,3 +17,14 @@ def test_the_shared_axis_shows_the_curves_of_all_panels():
     low, high = axes[0, 1].get_ylim()
     plt.close(figure)
     assert low < 4 and high > 90
+
+
+def test_one_legend_says_how_many_seeds_each_panel_has():
+    figure, axes = plt.subplots(1, 2)
+    for axis, seeds in zip(axes, (3, 2), strict=True):
+        axis.plot([1, 2], [5, 3], label="BNN", gid=seeds)
+        axis.plot([1, 2], [4, 2], label="CNN", gid=3)
+        axis.plot([], [], label="BNN1", gid=0)
+    lines, texts = figures._legend(axes)
+    plt.close(figure)
+    assert texts == ["BNN (3, 2)", "CNN (3)", "BNN1 missing"] and lines == axes[0].get_lines()
