@@ -76,6 +76,7 @@ def _draw(part, rows, title):
     for panels, row in zip(rows, axes, strict=True):
         for (name, curves), axis in zip(panels, row, strict=True):
             _panel(part, axis, name, curves)
+            axis.label_outer()
     _limit(axes.flat)
     figure.legend(*_legend(axes.flat), loc="outside right upper", fontsize=9, title="(n seeds)")
     figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest")
@@ -113,6 +114,7 @@ def _panel(part, axis, name, curves):
     axis.set(title=name, xlabel="labelled images", ylabel="test error (%)", yscale="log")
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(alpha=0.3)
     for i, (label, cell) in enumerate(curves):
         runs = list(part.results.runs(cell).values())
