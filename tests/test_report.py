@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from experiments import al_mnist, report
+from experiments.classification.config import ClassificationConfig
 from experiments.page import collect
 from experiments.records import load_run
 from tests.conftest import ROOT, TINY, the_record
 from tests.fabricated import fabricate
 from tests.page.pages import Page
+from tests.shridhar import written
 
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
 
@@ -102,7 +104,7 @@ def test_records_that_are_not_well_are_named(page):
 
 def test_curves_and_bands_are_those_of_the_records(records):
     (section,) = collect.sections(collect.find(records))
-    (group,) = [g for g in section.groups if (g.arch, g.acquisition) == ("BNN-1", "random")]
+    (group,) = [g for g in section.groups if (g.network, g.column) == ("BNN-1", "random")]
     labels, mean, low, high = group.curve("test_error")
     runs = [errors(records, "BNN-1", "random", f"seed{seed}") for seed in range(3)]
     for i, n in enumerate(labels):
@@ -270,3 +272,49 @@ def test_a_real_run(tmp_path):
     error = 100 * run.tables["metrics"]["test_error"][-1]
     assert page.rows[1] == ["BNN-2|μ = −3", f"{error:.2f}"]
     assert {"Dense1", "Dense2"} <= set(re.findall(r"Dense\d", page.text)) and "1 record" in page.text
+
+
+@pytest.fixture(scope="module")
+def both_kinds(tmp_path_factory):
+    """Two seeds of two ways of inference, one run of another schedule, one unfinished; and a run of active learning."""
+    root = tmp_path_factory.mktemp("kinds")
+    config = ClassificationConfig.preset("quick", dataset="digits", epochs=4, output_dir=str(root))
+    shared = {"versions": {}, "history": []}
+    for changes in (
+        *({"seed": seed, "inference": inference} for seed in (0, 1) for inference in ("variational", "frequentist")),
+        {"kl_schedule": "constant"},
+        {"model": "alexnet", "epochs": 8},
+    ):
+        path = written.write(config.replace(**changes), written.falling(0.1 + 0.1 * changes.get("seed", 0), 4))
+        known = json.loads((path / "config.json").read_text())
+        (path / "config.json").write_text(json.dumps({**known, **shared}))
+    fabricate(root / "al_mnist" / "seed0")
+    return root
+
+
+def test_image_classification_has_tables_of_its_own(both_kinds):
+    page = Page(write(both_kinds))
+    assert "Bayesian active learning and image classification" in page.text
+    assert "digits: image classification" in page.text and "digits: active learning" in page.text
+    assert "7 records6 complete1 unfinished" in page.text and "4 of 8 epochs" in page.text
+    kinds = ("variational, kl_schedule = blundell", "variational, kl_schedule = constant", "frequentist")
+    start = next(i for i, row in enumerate(page.rows) if row[1:] == [*kinds])
+    assert page.rows[start + 1] == ["lenet5", "15.00|± 7.07", "10.00|1 run", "15.00|± 7.07"]
+    assert page.rows[start + 2] == ["alexnet", "10.00|1 run", "–", "–"]
+    for words in ("Test error (%) after 4 epochs; mean ± standard deviation of 2 runs", "Every epoch as a table",
+                  "Uncertainty on the test set", "One weight of each layer", "Epistemic uncertainty (mean trace)",
+                  "Time per epoch", "Inferences compared"):  # fmt: skip
+        assert words in page.text, words
+    weights = [label for label in page.values("svg", "aria-label") if label.startswith("weight against epochs")]
+    assert "weight against epochs. Conv1: 0.5 to 0.47; Dense1: 0.5 to 0.47" in weights
+
+
+def test_a_run_that_patience_ended_is_complete(tmp_path):
+    config = ClassificationConfig.preset("quick", dataset="digits", epochs=9, patience=2, output_dir=str(tmp_path))
+    path = written.write(config, [0.4, 0.2, 0.3, 0.25])
+    known = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**known, "versions": {}, "history": []}))
+    assert "1 record1 complete" in Page(write(tmp_path)).text
+    (path / "config.json").write_text(json.dumps({**known, "versions": {}, "history": [], "experiment": "cooking"}))
+    page = Page(write(tmp_path))
+    assert "1 damaged" in page.text and "cooking" in page.text

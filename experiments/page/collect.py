@@ -6,19 +6,15 @@ import pathlib
 
 import numpy as np
 
-from bayes_layers.models.architectures import ARCHITECTURES, BAYESIAN_LAYERS
-from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
-from experiments.active_learning.config import ActiveLearningConfig
+from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from experiments.errors import RecordError
+from experiments.page.kinds import Kind, kind_of, own_of
 from experiments.page.text import mu_words
 from experiments.records.files import LOCK
-from experiments.records.layout import ACTIVE_LEARNING, layout_of
 from experiments.records.load import Run, load_run, load_tables
 from experiments.records.paths import text_of
-from experiments.records.record import EARLIER, read_config
 
 COMPLETE, UNFINISHED, DAMAGED, DUPLICATE = "complete", "unfinished", "damaged", "duplicate"
-OWN_PLACE = ("arch", "acquisition", "dataset", "mu_init", "seed", *ACTIVE_LEARNING.changeable)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,6 +34,11 @@ class Entry:
     run: Run | None
 
     @property
+    def kind(self):
+        """Its `Kind`."""
+        return kind_of(self.run.config)
+
+    @property
     def settings(self):
         """The settings of its `config.json`."""
         return self.run.config["settings"]
@@ -50,53 +51,73 @@ class Entry:
     @property
     def protocol(self):
         """All settings but those that a page compares, as sorted pairs of texts."""
-        settings = {**EARLIER, **self.settings}
-        if settings.get("estimator") == "flipout":
-            settings["estimator"] = "auto"  # what auto means for these networks
-        if settings.get("test_dropout") == str(settings["arch"] == "MC-Dropout").lower():
-            settings["test_dropout"] = "auto"  # what auto means depends on the architecture
-        return tuple(sorted((name, text_of(value)) for name, value in settings.items() if name not in OWN_PLACE))
+        stated = self.kind.stated(self.settings).items()
+        return tuple(sorted((name, text_of(value)) for name, value in stated if name not in self.kind.compares))
+
+    @property
+    def x(self):
+        """What its curves are drawn against: labelled images, or epochs."""
+        return self.metrics[self.kind.x]
+
+    @property
+    def place(self):
+        """All that tells it from other records."""
+        settings, changeable = self.settings, self.kind.layout.changeable
+        names = [name for name in self.kind.compares if name in settings and name not in changeable]
+        return self.kind.layout.experiment, self.protocol, *((name, text_of(settings[name])) for name in names)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Group:
-    """Runs that differ in their seed only, in the order of the seeds."""
+    """Runs that differ in their seed only, in the order of the seeds.
 
-    arch: str
-    acquisition: str
-    mu_init: float
+    Attributes:
+      network, column: what stands before its row and above its column in tables.
+      mu_init: a number; None where it is none of the rows.
+      entries: tuple of `Entry`.
+    """
+
+    network: str
+    column: str
+    mu_init: float | None
     entries: tuple
+
+    @property
+    def kind(self):
+        """The `Kind` of its records."""
+        return self.entries[0].kind
 
     @property
     def mu_words(self):
         """`μ = −3`; empty for a network that is known to have no Bayesian layer."""
-        return mu_words(self.mu_init) if BAYESIAN_LAYERS.get(self.arch, True) else ""
+        return mu_words(self.mu_init) if self.mu_init is not None and BAYESIAN_LAYERS.get(self.network, True) else ""
 
     def curve(self, column):
-        """`(labels, mean, low, high)` of a column of metrics over the runs that have a value; arrays `[n]`."""
+        """`(x, mean, low, high)` of a column of metrics over the runs that have a value; arrays `[n]`."""
         values = {}
         for entry in self.entries:
-            for label, value in zip(entry.metrics["labels"], entry.metrics[column], strict=True):
+            for x, value in zip(entry.x, entry.metrics[column], strict=True):
                 if np.isfinite(value):
-                    values.setdefault(label, []).append(value)
-        labels = sorted(values)
-        rows = [(np.mean(values[n]), min(values[n]), max(values[n])) for n in labels]
-        return np.array(labels, float), *np.array(rows, float).reshape(-1, 3).T
+                    values.setdefault(x, []).append(value)
+        points = sorted(values)
+        rows = [(np.mean(values[x]), min(values[x]), max(values[x])) for x in points]
+        return np.array(points, float), *np.array(rows, float).reshape(-1, 3).T
 
     def final(self, column):
-        """`(labels, values)` at the most labels at which every run has a value; `(nan, [])` if there are none."""
+        """`(x, values)` at the last x at which every run has a value; `(nan, [])` if there are none."""
         known = []
         for entry in self.entries:
-            pairs = zip(entry.metrics["labels"], entry.metrics[column], strict=True)
-            known.append({label: value for label, value in pairs if np.isfinite(value)})
+            pairs = zip(entry.x, entry.metrics[column], strict=True)
+            known.append({x: value for x, value in pairs if np.isfinite(value)})
         common = set.intersection(*map(set, known))
         return (max(common), np.array([values[max(common)] for values in known])) if common else (np.nan, np.array([]))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Section:
-    """All groups of one data set and one protocol."""
+    """All groups of one kind, one data set and one protocol."""
 
+    kind: Kind
     dataset: str
     protocol: tuple
     groups: tuple
@@ -115,11 +136,7 @@ def find(root):
     for directory in _directories(root):
         entry = _read(directory, directory.name if directory == root else str(directory.relative_to(root)))
         if entry.run is not None:
-            key = (
-                entry.protocol,
-                *(text_of(entry.settings[name]) for name in OWN_PLACE if name not in ACTIVE_LEARNING.changeable),
-            )
-            first = seen.setdefault(key, entry.path)
+            first = seen.setdefault(entry.place, entry.path)
             if first != entry.path:
                 entry = Entry(entry.path, DUPLICATE, f"the same settings as {first}; left out", None)
         entries.append(entry)
@@ -131,22 +148,35 @@ def sections(entries):
     cells = {}
     for entry in entries:
         if entry.run is not None:
-            s = entry.settings
-            place = cells.setdefault((s["dataset"], entry.protocol), {})
-            place.setdefault((s["arch"], s["acquisition"], float(s["mu_init"])), []).append(entry)
+            s, kind = entry.settings, entry.kind
+            mu = float(s["mu_init"]) if "mu_init" in s and "mu_init" not in kind.own else None
+            place = cells.setdefault((kind, s["dataset"], entry.protocol), {})
+            place.setdefault((s[kind.network], s[kind.column], own_of(kind, s), mu), []).append(entry)
     found = []
-    for (dataset, protocol), place in cells.items():
+    for (kind, dataset, protocol), place in cells.items():
         groups = [
-            Group(*key, tuple(sorted(members, key=lambda e: e.settings["seed"]))) for key, members in place.items()
+            Group(network, _column_words(column, own, place), mu, tuple(sorted(members, key=_seed)))
+            for (network, column, own, mu), members in place.items()
         ]
-        found.append(Section(dataset, protocol, tuple(sorted(groups, key=_order))))
+        found.append(Section(kind, dataset, protocol, tuple(sorted(groups, key=_order))))
     return sorted(found, key=lambda section: (-sum(len(g.entries) for g in section.groups), section.protocol))
+
+
+def _seed(entry):
+    return entry.settings["seed"]
+
+
+def _column_words(column, own, place):
+    """A column's name, with what tells its runs from others of the column in the section."""
+    told_apart = set().union(*(set(own) ^ set(other) for _, name, other, _ in place if name == column))
+    return ", ".join([column, *(f"{name} = {value}" for name, value in own if (name, value) in told_apart)])
 
 
 def protocol_words(section, all_sections):
     """A protocol in words: the settings that differ from the defaults, or between the sections of the page."""
-    defaults = {field.name: field.default for field in dataclasses.fields(ActiveLearningConfig)}
-    told_apart = set().union(*(set(section.protocol) ^ set(other.protocol) for other in all_sections))
+    defaults = {field.name: field.default for field in dataclasses.fields(section.kind.config_class)}
+    others = [other for other in all_sections if other.kind is section.kind]
+    told_apart = set().union(*(set(section.protocol) ^ set(other.protocol) for other in others))
     words = []
     for name, value in section.protocol:
         default = defaults.get(name)
@@ -162,7 +192,9 @@ def position(known, name):
 
 
 def _order(group):
-    return position(ARCHITECTURES, group.arch), position(ACQUISITIONS, group.acquisition), -group.mu_init
+    kind = group.kind
+    base = group.entries[0].settings[kind.column]
+    return position(kind.networks, group.network), position(kind.columns, base), group.column, -(group.mu_init or 0.0)
 
 
 def _directories(root):
@@ -170,15 +202,7 @@ def _directories(root):
         names.sort()
         if "config.json" in files or "metrics.csv" in files or "checkpoint" in names:
             names.clear()  # a record holds no records
-            if not _is_of_another_experiment(directory):
-                yield pathlib.Path(directory)
-
-
-def _is_of_another_experiment(directory):
-    try:
-        return layout_of(read_config(directory) or {}) is not ACTIVE_LEARNING
-    except (RecordError, OSError):
-        return False
+            yield pathlib.Path(directory)
 
 
 def _read(directory, name):
@@ -188,16 +212,18 @@ def _read(directory, name):
     except (RecordError, OSError) as error:
         message = str(error).replace(str(directory), "").lstrip("/ ")
         return Entry(name, *_why_unreadable(directory, message), None)
-    missing = _missing_labels(run)
-    words = f"{run.tables['metrics']['labels'][-1]:,.0f} of {missing:,} labels" if missing else ""
+    done, wanted = kind_of(run.config).missing(run)
+    missing = done < wanted
+    words = f"{done:,.0f} of {wanted:,} {'labels' if run.layout.keeps_images else 'epochs'}" if missing else ""
     if missing and (directory / LOCK).exists():
         words += "; a process is at work, or was stopped"
     return Entry(name, UNFINISHED if missing else COMPLETE, words, run)
 
 
 def _why_unreadable(directory, message):
-    if "no finished cycle yet" in message:
-        return UNFINISHED, "no cycle is finished yet"
+    unit = next((unit for unit in ("cycle", "epoch") if f"no finished {unit} yet" in message), None)
+    if unit:
+        return UNFINISHED, f"no {unit} is finished yet"
     if (directory / LOCK).exists():
         return UNFINISHED, f"could not be read while a process was at work on it: {message}"
     return DAMAGED, message
@@ -206,36 +232,29 @@ def _why_unreadable(directory, message):
 def _check(run):
     """Raises RecordError unless the run has what a page is made of."""
     try:
-        _check_config(run.config)
-        metrics = run.tables["metrics"]
-        for name in ("acquisitions", "posterior", "calibration"):
-            if not np.isin(run.tables[name]["cycle"], metrics["cycle"]).all():
-                raise ValueError(f"{name}.csv speaks of a cycle that metrics.csv does not have")
-        if metrics["cycle"].tolist() != list(range(len(metrics["cycle"]))) or not len(metrics["cycle"]):
-            raise ValueError("the cycles of metrics.csv are not 0, 1, 2, ...")
+        kind = kind_of(run.config)
+        _check_config(run.config, kind)
+        unit, first = run.layout.unit, run.layout.first
+        units = run.tables["metrics"][unit]
+        for name, table in run.tables.items():
+            if not np.isin(table[unit], units).all():
+                raise ValueError(f"{name}.csv speaks of a {unit} that metrics.csv does not have")
+        if units.tolist() != list(range(first, first + len(units))) or not len(units):
+            raise ValueError(f"the {unit}s of metrics.csv are not {first}, {first + 1}, {first + 2}, ...")
+        kind.missing(run)
     except KeyError as error:
         raise RecordError(f"{run.path} is damaged: config.json has no {error}") from error
     except (TypeError, ValueError) as error:
         raise RecordError(f"{run.path} is damaged: {error}") from error
 
 
-def _check_config(config):
-    numbers = dict.fromkeys(("seed", "max_labels", "initial_labels", "query_size"), int)
-    texts = dict.fromkeys(("arch", "acquisition", "dataset"), str)
-    for name, kind in {**numbers, **texts, "mu_init": (int, float)}.items():
-        if not isinstance(config["settings"][name], kind):
-            raise TypeError(f"config.json says {name} = {config['settings'][name]!r}")
-    if config["settings"]["query_size"] < 1:
-        raise ValueError("config.json says query_size < 1")
+def _check_config(config, kind):
+    settings = config["settings"]
+    numbers = {"mu_init": (int, float)} if "mu_init" in settings else {}
+    for name, types in {**dict.fromkeys(kind.counts, int), **dict.fromkeys(kind.texts, str), **numbers}.items():
+        if not isinstance(settings[name], types):
+            raise TypeError(f"config.json says {name} = {settings[name]!r}")
     if not isinstance(config["dataset"], dict) or not isinstance(config["versions"], dict):
         raise TypeError("config.json has no data set, or no versions")
     for change in config["history"]:
-        change["from_cycle"], "; ".join(change["changes"])
-
-
-def _missing_labels(run):
-    """How many labels a run will end with, if it has not come there yet; else 0."""
-    settings = run.config["settings"]
-    steps = (settings["max_labels"] - settings["initial_labels"]) // settings["query_size"]
-    goal = int(settings["initial_labels"] + steps * settings["query_size"])
-    return goal if run.tables["metrics"]["labels"][-1] < goal else 0
+        change[f"from_{kind.layout.unit}"], "; ".join(change["changes"])

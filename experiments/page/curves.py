@@ -11,7 +11,7 @@ from experiments.page.text import mu_words, percent
 
 
 def learning_curves(section):
-    """Learning curves in panels: architectures, acquisitions and mu_init compared, as far as there are several.
+    """Learning curves in panels: networks, columns and mu_init compared, as far as there are several.
 
     Args:
       section: a `Section`.
@@ -20,17 +20,21 @@ def learning_curves(section):
       `Markup`; the first comparison is unfolded.
     """
     groups = section.groups
-    several_mu = len({group.mu_init for group in groups}) > 1
+    several_mu = len({group.mu_init for group in groups} - {None}) > 1
 
     def with_mu(name):
-        return lambda group: " · ".join([getattr(group, name), mu_words(group.mu_init)][: 1 + several_mu])
+        def words(group):
+            mu = [mu_words(group.mu_init)] if several_mu and group.mu_init is not None else []
+            return " · ".join([getattr(group, name), *mu])
+
+        return words
 
     views = [
-        ("Networks compared", with_mu("acquisition"), operator.attrgetter("arch"), palette.ARCHITECTURES),
-        ("Acquisitions compared", with_mu("arch"), operator.attrgetter("acquisition"), palette.ACQUISITIONS),
+        ("Networks compared", with_mu("column"), operator.attrgetter("network"), palette.ARCHITECTURES),
+        (section.kind.compared, with_mu("network"), operator.attrgetter("column"), palette.ACQUISITIONS),
         (
             "Initial variances compared",
-            lambda group: f"{group.arch} · {group.acquisition}",
+            lambda group: f"{group.network} · {group.column}",
             operator.attrgetter("mu_words"),
             {},
         ),
@@ -47,24 +51,25 @@ def _panels(groups, panel_of, line_of, colors):
     cards = []
     for panel in dict.fromkeys(map(panel_of, groups)):
         members = [group for group in groups if panel_of(group) == panel]
-        most = max((labels for labels, values in (g.final("test_error") for g in members) if len(values)), default=0)
+        most = max((x for x, values in (g.final("test_error") for g in members) if len(values)), default=0)
         lines = []
         for group in sorted(members, key=lambda group: _rank(group, most)):
             name = line_of(group)
             lines.append(_line(group, name, palette.color(colors, name, numbers[name]), most))
-        cards.append(card(panel, line_chart(lines, "labelled images", "test error (%)", log_y=True), "test error (%)"))
+        chart = line_chart(lines, groups[0].kind.x_words, "test error (%)", log_y=True)
+        cards.append(card(panel, chart, "test error (%)"))
     return tag("div", cards, class_="cards")
 
 
 def _rank(group, most):
     """The best first; those that are not as far as the others come last."""
-    labels, values = group.final("test_error")
-    return labels != most, values.mean() if len(values) else np.inf
+    x, values = group.final("test_error")
+    return x != most, values.mean() if len(values) else np.inf
 
 
 def _line(group, name, color, most):
-    labels, mean, low, high = group.curve("test_error")
+    x, mean, low, high = group.curve("test_error")
     final, values = group.final("test_error")
     note = percent(values.mean()) + (f" at {final:,.0f}" if final != most else "") if len(values) else ""
     band = (100 * low, 100 * high) if len(group.entries) > 1 else None
-    return Line(name, labels, 100 * mean, color, band, note=note)
+    return Line(name, x, 100 * mean, color, band, note=note)

@@ -10,20 +10,25 @@ from experiments.page.text import duration, number, percent, plural
 from experiments.page.thumbnails import chosen_cycles, strips
 from experiments.records.paths import text_of
 
-LABELLED = "labelled images"
-COLUMNS = (
-    ("cycle", "cycle", 1),
-    ("labels", "labels", 1),
-    ("test_error", "error %", 100),
-    ("test_nll", "NLL", 1),
-    ("test_brier", "Brier", 1),
-    ("test_ece", "ECE", 1),
-    ("train_nll", "train NLL", 1),
-    ("train_kl", "train KL", 1),
-    ("train_seconds", "train s", 1),
-    ("score_seconds", "score s", 1),
-    ("test_seconds", "test s", 1),
-)
+COLUMNS = {  # of the table of cycles or epochs: titles and factors; what a kind of record does not have is left out
+    "cycle": ("cycle", 1),
+    "epoch": ("epoch", 1),
+    "labels": ("labels", 1),
+    "train_error": ("train error %", 100),
+    "val_error": ("val error %", 100),
+    "test_error": ("error %", 100),
+    "test_nll": ("NLL", 1),
+    "test_brier": ("Brier", 1),
+    "test_ece": ("ECE", 1),
+    "aleatoric": ("aleatoric", 1),
+    "epistemic": ("epistemic", 1),
+    "train_nll": ("train NLL", 1),
+    "train_kl": ("train KL", 1),
+    "train_seconds": ("train s", 1),
+    "score_seconds": ("score s", 1),
+    "test_seconds": ("test s", 1),
+    "predict_seconds": ("predict s", 1),
+}
 
 
 def group_details(group, anchor, images_per_run, is_open=False):
@@ -38,11 +43,11 @@ def group_details(group, anchor, images_per_run, is_open=False):
     Returns:
       `Markup`.
     """
-    labels, mean, _, _ = group.curve("test_error")
+    x, mean, _, _ = group.curve("test_error")
     final = f"{percent(mean[-1])} %" if len(mean) else "not evaluated"
     seeds = plural(len(group.entries), "run")
-    spark = sparkline(labels, mean, palette.color(palette.ARCHITECTURES, group.arch))
-    title = [tag("b", group.arch), tag("span", group.acquisition), tag("span", group.mu_words)]
+    spark = sparkline(x, mean, palette.color(palette.ARCHITECTURES, group.network))
+    title = [tag("b", group.network), tag("span", group.column), tag("span", group.mu_words)]
     unfinished = sum(entry.status != COMPLETE for entry in group.entries)
     badge = tag("span", f"{unfinished} unfinished" if len(group.entries) > 1 else "unfinished", class_="badge")
     right = tag("span", badge if unfinished else None, spark, tag("b", final), tag("small", seeds), class_="right")
@@ -57,8 +62,13 @@ def _run(entry, most_images, is_open, is_alone):
     seed = f"seed {entry.settings['seed']}"
     body = [
         tag("div", charts(entry), class_="cards"),
-        acquired(entry.run, most_images),
-        tag("details", tag("summary", "Every cycle as a table"), _cycles_table(entry.metrics), class_="fold"),
+        acquired(entry.run, most_images) if entry.kind.layout.keeps_images else None,
+        tag(
+            "details",
+            tag("summary", f"Every {entry.kind.layout.unit} as a table"),
+            _table(entry.metrics),
+            class_="fold",
+        ),
         tag("details", tag("summary", "Settings and origin"), _facts(entry), class_="fold"),
     ]
     if is_alone:
@@ -68,68 +78,96 @@ def _run(entry, most_images, is_open, is_alone):
 
 def charts(entry):
     """The cards of one run."""
-    metrics, tables = entry.metrics, entry.run.tables
-    labels = metrics["labels"]
-    color = palette.color(palette.ARCHITECTURES, entry.settings["arch"])
-    error = Line("test error", labels, 100 * metrics["test_error"], color)
-    scores = [
-        Line(name, labels, metrics[column], palette.OTHERS[i])
-        for i, (name, column) in enumerate((("NLL (nats)", "test_nll"), ("Brier", "test_brier"), ("ECE", "test_ece")))
-    ]
-    seconds = [
-        Line(name, labels, metrics[f"{name}_seconds"], palette.OTHERS[i])
-        for i, name in enumerate(("train", "score", "test"))
-    ]
-    objective = [
-        Line("NLL", labels, metrics["train_nll"], palette.OTHERS[0]),
-        Line("KL × weight", labels, metrics["train_kl"] * metrics["kl_weight"], palette.OTHERS[1]),
-    ]
-    counts = np.bincount(tables["acquisitions"]["label"].astype(int)).tolist()
+    metrics, tables, kind = entry.metrics, entry.run.tables, entry.kind
+    color = palette.color(palette.ARCHITECTURES, entry.settings[kind.network])
+
+    def lines(columns, factor=1):
+        return [
+            Line(name, entry.x, factor * metrics[column], palette.OTHERS[i]) for i, (name, column) in enumerate(columns)
+        ]
+
+    def chart(shown, words, **how):
+        return line_chart(shown, kind.x_words, words, **how)
+
+    errors = lines(kind.errors, 100)
+    if len(errors) == 1:
+        errors = [Line(errors[0].name, entry.x, errors[0].y, color)]
+    weighted = Line("KL × weight", entry.x, metrics["train_kl"] * metrics["kl_weight"], palette.OTHERS[1])
+    objective = [*lines([("NLL", "train_nll")]), weighted]
+    uncertainty = [(name, name) for name in ("aleatoric", "epistemic") if name in metrics]
+    seconds = lines([(name, f"{name}_seconds") for name in kind.seconds])
+    scores = lines((("NLL (nats)", "test_nll"), ("Brier", "test_brier"), ("ECE", "test_ece")))
+    counts = np.bincount(tables["acquisitions"]["label"].astype(int)).tolist() if kind.layout.keeps_images else None
     return [
-        card("Test error", line_chart([error], LABELLED, "test error (%)", log_y=True), "%"),
-        card("Scores on the test set", line_chart(scores, LABELLED, "score")),
-        _reliability(tables["calibration"], labels),
-        *_posterior(tables["posterior"], labels),
-        card("Training objective", line_chart(objective, LABELLED, "negative ELBO (nats per image)"), "nats per image"),
-        card("Labelled images by class", bar_chart(counts, "class", "count", color)),
-        card("Time per cycle", line_chart(seconds, LABELLED, "seconds"), "seconds"),
+        card("Test error" if len(errors) == 1 else "Error", chart(errors, "test error (%)", log_y=True), "%"),
+        card("Scores on the test set", chart(scores, "score")),
+        card("Uncertainty on the test set", chart(lines(uncertainty), "mean trace", log_y=True), "mean trace")
+        if uncertainty
+        else None,
+        _reliability(entry),
+        *_posterior(entry),
+        *_weights(entry),
+        card("Training objective", chart(objective, "negative ELBO (nats per image)"), "nats per image"),
+        card("Labelled images by class", bar_chart(counts, "class", "count", color)) if counts else None,
+        card(f"Time per {kind.layout.unit}", chart(seconds, "seconds"), "seconds"),
     ]
 
 
-def _reliability(calibration, labels):
-    cycles = np.unique(calibration["cycle"])
-    if not len(cycles):
+def _reliability(entry):
+    calibration, unit = entry.run.tables["calibration"], entry.kind.layout.unit
+    units = np.unique(calibration[unit])
+    if not len(units):
         return card("Calibration", tag("p", "Not in this record.", class_="muted"))
-    shown = dict.fromkeys((cycles[0], cycles[len(cycles) // 2], cycles[-1]))
+    shown = dict.fromkeys((units[0], units[len(units) // 2], units[-1]))
     lines = []
-    for cycle, color in zip(shown, ("pale1", "pale2", "blue3")[-len(shown) :], strict=True):
-        mine = (calibration["cycle"] == cycle) & (calibration["count"] > 0)
+    for number_of, color in zip(shown, ("pale1", "pale2", "blue3")[-len(shown) :], strict=True):
+        mine = (calibration[unit] == number_of) & (calibration["count"] > 0)
         share = calibration["count"][mine] / calibration["count"][mine].sum()
-        name = f"{labels[int(cycle)]:.0f} labels"
+        name = entry.kind.at.format(f"{_x_of(entry, number_of):.0f}").removeprefix("at ")
         x, y = calibration["confidence"][mine], calibration["accuracy"][mine]
         lines.append(Line(name, x, y, color, sizes=1.5 + 6 * np.sqrt(share)))
     chart = line_chart(lines, "confidence", "accuracy", x_range=(0, 1), y_range=(0, 1), diagonal=True)
     return card("Calibration", chart, "accuracy; dots: share of images")
 
 
-def _posterior(posterior, labels):
+def _x_of(entry, numbers):
+    """Where cycles or epochs stand on the horizontal axis."""
+    return entry.x[np.asarray(numbers, int) - entry.kind.layout.first]
+
+
+def _posterior(entry):
+    posterior, unit, x_words = entry.run.tables["posterior"], entry.kind.layout.unit, entry.kind.x_words
     layers = list(dict.fromkeys(posterior["layer"]))
     if not layers:
         return [card("Posterior", tag("p", "This network has no Bayesian layer.", class_="muted"))]
     sigma, ratio, kl = [], [], []
     for i, layer in enumerate(layers):
         mine = np.array([name == layer for name in posterior["layer"]])
-        column = {name: posterior[name][mine] for name in ("cycle", "sigma_mean", "sigma_std", "snr_median", "kl")}
-        x, color = labels[column["cycle"].astype(int)], palette.color(palette.LAYERS, layer, i)
+        column = {name: posterior[name][mine] for name in (unit, "sigma_mean", "sigma_std", "snr_median", "kl")}
+        x, color = _x_of(entry, column[unit]), palette.color(palette.LAYERS, layer, i)
         mean, std = column["sigma_mean"], column["sigma_std"]
         sigma.append(Line(layer, x, mean, color, (np.maximum(mean - std, 0), mean + std), note=number(mean[-1])))
         ratio.append(Line(layer, x, column["snr_median"], color, note=number(column["snr_median"][-1])))
         kl.append(Line(layer, x, column["kl"], color, note=number(column["kl"][-1])))
     return [
-        card("Posterior standard deviation", line_chart(sigma, LABELLED, "sigma"), "mean ± std of the layer's weights"),
-        card("Signal to noise", line_chart(ratio, LABELLED, "median of |mean| / sigma"), "median of |mean| / sigma"),
-        card("KL to the prior", line_chart(kl, LABELLED, "KL (nats)", log_y=True), "nats"),
+        card("Posterior standard deviation", line_chart(sigma, x_words, "sigma"), "mean ± std of the layer's weights"),
+        card("Signal to noise", line_chart(ratio, x_words, "median of |mean| / sigma"), "median of |mean| / sigma"),
+        card("KL to the prior", line_chart(kl, x_words, "KL (nats)", log_y=True), "nats"),
     ]
+
+
+def _weights(entry):
+    """The posterior of one weight of each layer, where a record has it."""
+    weights, unit = entry.run.tables.get("weights"), entry.kind.layout.unit
+    if weights is None or not len(weights[unit]):
+        return []
+    lines = []
+    for i, layer in enumerate(dict.fromkeys(weights["layer"])):
+        mine = np.array([name == layer for name in weights["layer"]])
+        mean, sigma = weights["mu"][mine], weights["sigma"][mine]
+        color = palette.color(palette.LAYERS, layer, i)
+        lines.append(Line(layer, _x_of(entry, weights[unit][mine]), mean, color, (mean - sigma, mean + sigma)))
+    return [card("One weight of each layer", line_chart(lines, entry.kind.x_words, "weight"), "mean ± sigma")]
 
 
 def acquired(run, most):
@@ -165,11 +203,12 @@ def _cycle_words(run, cycle):
     return [tag("b", words), f" · {total} labels · score {number(np.nanmax(scores))} to {number(np.nanmin(scores))}"]
 
 
-def _cycles_table(metrics):
-    head = tag("tr", [tag("th", title) for _, title, _ in COLUMNS])
+def _table(metrics):
+    columns = {name: how for name, how in COLUMNS.items() if name in metrics}
+    head = tag("tr", [tag("th", title) for title, _ in columns.values()])
     rows = [
-        tag("tr", [tag("td", number(factor * metrics[name][i], 4)) for name, _, factor in COLUMNS])
-        for i in range(len(metrics["cycle"]))
+        tag("tr", [tag("td", number(factor * metrics[name][i], 4)) for name, (_, factor) in columns.items()])
+        for i in range(len(metrics["test_error"]))
     ]
     return tag("div", tag("table", tag("thead", head), tag("tbody", rows), class_="numbers"), class_="scroll")
 
@@ -177,7 +216,8 @@ def _cycles_table(metrics):
 def _facts(entry):
     config, metrics = entry.run.config, entry.metrics
     dataset = {**dict.fromkeys(("name", "version", "train_images", "test_images")), **config["dataset"]}
-    spent = sum(np.nansum(metrics[name]) for name in ("train_seconds", "score_seconds", "test_seconds"))
+    spent = sum(np.nansum(metrics[f"{name}_seconds"]) for name in entry.kind.seconds)
+    unit = entry.kind.layout.unit
     pairs = [
         ("record", entry.path),
         ("time spent", duration(spent)),
@@ -188,7 +228,10 @@ def _facts(entry):
         ("device", config.get("device") or "unknown"),
         ("commit", config.get("git_commit") or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in config["versions"].items())),
-        *((f"changed at cycle {change['from_cycle']}", "; ".join(change["changes"])) for change in config["history"]),
+        *(
+            (f"changed at {unit} {change[f'from_{unit}']}", "; ".join(change["changes"]))
+            for change in config["history"]
+        ),
         *((name, text_of(value)) for name, value in entry.settings.items()),
     ]
     return tag("dl", [(tag("dt", name), tag("dd", value)) for name, value in pairs])

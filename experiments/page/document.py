@@ -6,12 +6,12 @@ import importlib.resources
 from experiments.page import collect
 from experiments.page.curves import learning_curves
 from experiments.page.details import group_details
+from experiments.page.kinds import KINDS
 from experiments.page.markup import Markup, tag
 from experiments.page.results import results
 from experiments.page.text import plural
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-TITLE = "Bayesian active learning"
 FEW = 3  # so many things are unfolded at first
 
 
@@ -28,8 +28,9 @@ def page(entries, most_images=10_000):
     sections = collect.sections(entries)
     readable = sum(entry.run is not None for entry in entries)
     per_run = most_images // max(1, readable)
+    title = _title([kind.title for kind in KINDS.values() if any(section.kind is kind for section in sections)])
     body = [
-        tag("header", tag("h1", TITLE), tag("p", _counts(entries), class_="lead"), _contents(sections)),
+        tag("header", tag("h1", title), tag("p", _counts(entries), class_="lead"), _contents(sections)),
         _notices([entry for entry in entries if entry.status != collect.COMPLETE]),
         [_section(section, number, sections, per_run) for number, section in enumerate(sections)],
         tag("footer", "Made by ", tag("code", "python -m experiments.report"), " from records alone."),
@@ -39,10 +40,16 @@ def page(entries, most_images=10_000):
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("title", f"{TITLE}: {plural(len(entries), 'record')}"),
+        tag("title", f"{title}: {plural(len(entries), 'record')}"),
         tag("style", Markup(importlib.resources.files(__package__).joinpath("style.css").read_text())),
     ]
     return f"<!doctype html>\n{tag('html', tag('head', head), tag('body', tag('main', body)), lang='en')}\n"
+
+
+def _title(titles):
+    """The titles of the kinds on a page in one: "Bayesian active learning and image classification"."""
+    first, *others = titles or [next(iter(KINDS.values())).title]
+    return " and ".join([first, *(title.removeprefix("Bayesian ") for title in others)])
 
 
 def _counts(entries):
@@ -62,10 +69,16 @@ def _contents(sections):
     if len(sections) < 2:
         return None
     links = [
-        tag("li", tag("a", section.dataset, " · ", _words(section, sections), href=f"#s{number}"))
+        tag("li", tag("a", _name(section, sections), " · ", _words(section, sections), href=f"#s{number}"))
         for number, section in enumerate(sections)
     ]
     return tag("nav", tag("ul", links))
+
+
+def _name(section, sections):
+    """A section's data set; where the page has several kinds of records, also which."""
+    several = len({each.kind for each in sections}) > 1
+    return f"{section.dataset}: {section.kind.title.removeprefix('Bayesian ')}" if several else section.dataset
 
 
 def _words(section, sections):
@@ -91,17 +104,17 @@ def _notices(entries):
 def _section(section, number, sections, images_per_run):
     anchors = {group: f"g{number}-{i}" for i, group in enumerate(section.groups)}
     is_open = len(section.groups) == 1 and number < FEW
-    by_arch = {}
+    by_network = {}
     for group in section.groups:
-        by_arch.setdefault(group.arch, []).append(group_details(group, anchors[group], images_per_run, is_open))
+        by_network.setdefault(group.network, []).append(group_details(group, anchors[group], images_per_run, is_open))
     return tag(
         "section",
-        tag("h2", section.dataset),
+        tag("h2", _name(section, sections)),
         tag("p", _words(section, sections), class_="protocol"),
         results(section, anchors),
         tag("h3", "Learning curves"),
         learning_curves(section),
         tag("h3", "Runs in detail"),
-        [tag("div", details, class_="architecture") for details in by_arch.values()],
+        [tag("div", details, class_="architecture") for details in by_network.values()],
         id=f"s{number}",
     )

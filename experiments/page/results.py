@@ -1,23 +1,13 @@
-"""Tables of final values: networks against acquisitions."""
+"""Tables of final values: networks against acquisitions, or against ways of inference."""
 
 import collections
 
 import numpy as np
 
-from bayes_layers.models.architectures import ARCHITECTURES
-from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.page.collect import position
 from experiments.page.markup import tag
 from experiments.page.text import plural
 from experiments.studies.statistics import labels_needed, median_range
-
-SCORES = (
-    ("test_error", "Test error (%)", 100, 2),
-    ("test_nll", "Negative log-likelihood (nats)", 1, 3),
-    ("test_brier", "Brier score", 1, 3),
-    ("test_ece", "Expected calibration error", 1, 3),
-)
-
 
 THRESHOLDS = (0.10, 0.05)
 
@@ -32,28 +22,25 @@ def results(section, anchors):
     Returns:
       `Markup`.
     """
-    first, *rest = (_scores(section.groups, anchors, *score) for score in SCORES)
-    others = tag(
-        "details",
-        tag("summary", "Labels needed, likelihood, calibration"),
-        tag("div", _labels_needed(section.groups), rest, class_="tables"),
-        class_="fold",
-    )
+    first, *rest = (_scores(section.groups, anchors, *score) for score in section.kind.scores)
+    needed = _labels_needed(section.groups) if section.kind.x == "labels" else None
+    title = "Labels needed, likelihood, calibration" if needed else "Likelihood, calibration, uncertainty"
+    others = tag("details", tag("summary", title), tag("div", needed, rest, class_="tables"), class_="fold")
     return [first, others]
 
 
 def _scores(groups, anchors, column, title, factor, digits):
     finals = {group: group.final(column) for group in groups}
-    usual_labels = _most_common(labels for labels, values in finals.values() if len(values))
-    if usual_labels is None:
+    usual_x = _most_common(x for x, values in finals.values() if len(values))
+    if usual_x is None:
         return tag("p", f"{title}: not evaluated.", class_="muted")
-    usual = (usual_labels, _most_common(len(group.entries) for group in groups))
-    tints = _tints({group: values.mean() for group, (labels, values) in finals.items() if labels == usual_labels})
+    usual = (usual_x, _most_common(len(group.entries) for group in groups))
+    tints = _tints({group: values.mean() for group, (x, values) in finals.items() if x == usual_x})
     cells = {
-        group: _score(*final, anchors[group], usual, tints.get(group), factor, digits)
+        group: _score(*final, anchors[group], usual, tints.get(group), factor, digits, group.kind.at)
         for group, final in finals.items()
     }
-    return _grid(cells, title, f" at {usual_labels:,.0f} labels; {_spread_words(usual[1])}")
+    return _grid(cells, title, f" {groups[0].kind.at.format(f'{usual_x:,.0f}')}; {_spread_words(usual[1])}")
 
 
 def _labels_needed(groups):
@@ -74,40 +61,43 @@ def _first_labels(entry, limit):
 
 
 def _grid(cells, title, caption):
-    """A table from a dict of cells by `Group`: networks down, acquisitions across."""
-    names = sorted({group.acquisition for group in cells}, key=lambda name: position(ACQUISITIONS, name))
-    places = {(group.arch, group.mu_words, group.acquisition): cell for group, cell in cells.items()}
+    """A table from a dict of cells by `Group`: networks down, columns across."""
+    kind = next(iter(cells)).kind
+    names = sorted(
+        {group.column for group in cells}, key=lambda name: (position(kind.columns, name.split(",")[0]), name)
+    )
+    places = {(group.network, group.mu_words, group.column): cell for group, cell in cells.items()}
     head = tag("tr", tag("th", "Network"), [tag("th", _breakable(name)) for name in names])
     body = [
         tag(
             "tr",
-            tag("th", arch, tag("small", mu) if mu else None),
-            [places.get((arch, mu, name), tag("td", "–", class_="num muted")) for name in names],
+            tag("th", network, tag("small", mu) if mu else None),
+            [places.get((network, mu, name), tag("td", "–", class_="num muted")) for name in names],
         )
-        for arch, mu in _rows(cells)
+        for network, mu in _rows(cells, kind)
     ]
     table = tag("table", tag("thead", head), tag("tbody", body), class_="results", aria_label=title)
     words = tag("p", tag("b", title), caption, class_="caption")
     return tag("div", words, tag("div", table, class_="scroll"), class_="box")
 
 
-def _rows(groups):
-    rows = dict.fromkeys((group.arch, group.mu_words) for group in groups)
-    return sorted(rows, key=lambda row: position(ARCHITECTURES, row[0]))  # stable: the order of mu stays
+def _rows(groups, kind):
+    rows = dict.fromkeys((group.network, group.mu_words) for group in groups)
+    return sorted(rows, key=lambda row: position(kind.networks, row[0]))  # stable: the order of mu stays
 
 
 def _spread_words(runs):
     return "one run each" if runs == 1 else f"mean ± standard deviation of {plural(runs, 'run')}"
 
 
-def _score(labels, values, anchor, usual, tint, factor, digits):
+def _score(x, values, anchor, usual, tint, factor, digits, at):
     if not len(values):
         return tag("td", "not evaluated", class_="num muted")
-    usual_labels, usual_runs = usual
+    usual_x, usual_runs = usual
     notes = [
         f"± {factor * values.std(ddof=1):.{digits}f}" if len(values) > 1 else None,
         plural(len(values), "run") if len(values) != usual_runs else None,
-        f"at {labels:,.0f}" if labels != usual_labels else None,
+        at.format(f"{x:,.0f}").removesuffix(" labels") if x != usual_x else None,
     ]
     value = tag("a", f"{factor * values.mean():.{digits}f}", href=f"#{anchor}")
     small = [tag("small", note) for note in notes if note]
