@@ -113,8 +113,6 @@ class NetworkSettings(LayerSettings, ArchitectureSettings):
             raise SettingError(
                 f"--hyperprior={self.hyperprior} is not valid: a flat prior has no scale, so that it takes fixed"
             )
-        if self.estimator == self._usual_estimator:  # one way to say one thing: records lie where it says
-            object.__setattr__(self, "estimator", "auto")
 
     def _check_inference(self):
         own_words = {"inference": "variational", "dropout_layers": "auto", "weight_init": "glorot"}
@@ -144,6 +142,11 @@ class NetworkSettings(LayerSettings, ArchitectureSettings):
     def noise_estimator(self):
         """One of `ESTIMATORS`: the estimator, with auto decided."""
         return self._usual_estimator if self.estimator == "auto" else self.estimator
+
+    @property
+    def is_estimator_usual(self):
+        """Whether the estimator is what auto means for this network."""
+        return self.noise_estimator == self._usual_estimator
 
     @property
     def _usual_estimator(self):

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from bayes_layers.inference.prediction import as_float
 from bayes_layers.layers import randomness
 from bayes_layers.layers.base import sharing_draws
 from bayes_layers.models.bayesian_layers import ESTIMATORS
@@ -38,7 +39,8 @@ def bayesian(model, layers, *, num_examples, estimator="flipout", mu_init=-5.0, 
       mu_init: mean of the initial rho; the posterior standard deviation is softplus(rho), 0.0067 for -5.
       sigma_init: standard deviation of the initial rho.
       **arguments: further arguments of `bayes_layers.layers.base.MeanFieldLayer`, but for `variance="alpha"`: weights
-        that are zero, which a trained network may have many of, could never be anything else.
+        that are zero, which a trained network may have many of, could never be anything else. From a `seed` every
+        layer gets one of its own.
 
     Returns:
       A `tf_keras.Model`.
@@ -56,14 +58,14 @@ def bayesian(model, layers, *, num_examples, estimator="flipout", mu_init=-5.0, 
     if arguments.get("variance", "softplus") != "softplus":
         raise ValueError("bayesian takes variance=softplus only: with alpha, weights of 0 have no variance")
     names = _checked_names(model, layers)
-    arguments = {"mu_init": mu_init, "sigma_init": sigma_init, **arguments}
+    arguments = {"mu_init": mu_init, "sigma_init": sigma_init, "kl_weight": 1.0 / float(num_examples), **arguments}
 
     def clone(layer):
         if layer.name not in names:
             return type(layer).from_config(layer.get_config())
-        new = _bayesian_layer(layer, estimator, arguments)
-        new.kl_weight = 1.0 / float(num_examples)
-        return new
+        seed = arguments.get("seed")
+        own = {} if seed is None else {"seed": stream_key(seed, f"layer {layer.name}")}
+        return _bayesian_layer(layer, estimator, {**arguments, **own})
 
     copy = tf_keras.models.clone_model(model, clone_function=clone)
     if not copy.built:
@@ -84,7 +86,7 @@ def predict_samples(model, inputs, num_samples, *, seed=0, batch_size=256):
 
     Args:
       model: a model of `bayesian`, a `Network`, or any `tf_keras.Model` with layers of this package.
-      inputs: `[B, ...]`.
+      inputs: `[B, ...]`, as the model takes them; of a `Network`, uint8 are divided by 255.
       num_samples: S.
       seed: the draws follow from it; sample t is the same whatever S is.
       batch_size: inputs that are computed at once.
@@ -95,7 +97,7 @@ def predict_samples(model, inputs, num_samples, *, seed=0, batch_size=256):
     Raises:
       ValueError: if there is no input, or no sample is asked for.
     """
-    inputs = np.asarray(inputs)
+    inputs = as_float(inputs) if isinstance(model, Network) else np.asarray(inputs)
     if not len(inputs) or num_samples < 1:
         raise ValueError("predict_samples takes at least one input and one sample")
     key = stream_key(seed, "posterior samples")

@@ -16,6 +16,7 @@ are built for it.
 import numpy as np
 import tensorflow as tf
 
+from bayes_layers.layers.base import state_of
 from bayes_layers.layers.masks import MaskedKernel
 
 
@@ -151,7 +152,7 @@ def l1_norm(network):
 def _count(layer):
     weights = int(np.prod(layer.kernel_shape))
     kept = weights if layer.kernel_mask is None else int(layer.kernel_mask.sum())
-    stored = sum(int(np.prod(weight.shape)) for weight in layer.trainable_weights)
+    stored = sum(int(np.prod(weight.shape)) for weight in state_of(layer))
     numbers = 2 if _is_bayesian(layer) else 1
     return {"layer": layer.name, "weights": weights, "kept": kept, "parameters": stored - numbers * (weights - kept)}
 

@@ -4,8 +4,9 @@ Command: python -m experiments.report runs/
 
 Writes runs/report.html: tables of results, learning curves, and for each run of active learning or image classification
 its calibration, the posterior of each layer over the cycles or epochs, and the acquired images. The page is one file
-without scripts, which opens without a server or a network, on a phone as well. It is made from records alone, and TensorFlow need not be installed. Records that are
-unfinished or damaged are named as such; nothing of a damaged record is shown. Run time: seconds.
+without scripts, which opens without a server or a network, on a phone as well. It is made from records alone, and
+TensorFlow need not be installed. Records that are unfinished or damaged are named as such; nothing of a damaged record
+is shown. Run time: seconds.
 """
 
 import dataclasses

@@ -8,6 +8,7 @@ import tf_keras
 from bayes_layers import DenseFlipout, MonteCarloDropout, bayesian, build_network, predict_samples
 from bayes_layers.config import NetworkSettings
 from bayes_layers.layers.randomness import make_seed
+from bayes_layers.models.network import CUSTOM_OBJECTS
 
 layers = tf_keras.layers
 RNG = np.random.default_rng(0)
@@ -149,3 +150,25 @@ def test_what_a_bayesian_layer_cannot_be_is_refused(arguments, why):
     model.build((None, 4))
     with pytest.raises(ValueError, match=why):
         bayesian(model, ["out"], num_examples=10)
+
+
+def test_the_weight_of_the_kl_survives_copies(functional, tmp_path):
+    head = bayesian(functional, ["logits", "second"], num_examples=1000)
+    head.save(tmp_path / "head.keras")
+    copies = [
+        tf_keras.models.clone_model(head),
+        tf_keras.models.load_model(tmp_path / "head.keras", custom_objects=CUSTOM_OBJECTS),
+        bayesian(head, ["third"], num_examples=1000),
+    ]
+    for copy in copies:
+        copy(X[:4])
+        expected = sum(1e-3 * float(layer.kl()) for layer in copy.layers if hasattr(layer, "kl"))
+        assert float(tf.add_n(copy.losses)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_layers_of_one_seed_have_noise_of_their_own(functional):
+    names = ["second", "third", "logits"]
+    seeds = [
+        [bayesian(functional, names, num_examples=9, seed=s).get_layer(name).seed for name in names] for s in (0, 0, 1)
+    ]
+    assert len(set(seeds[0])) == 3 and seeds[0] == seeds[1] and not set(seeds[0]) & set(seeds[2])

@@ -8,6 +8,7 @@ import io
 import re
 import shlex
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -175,7 +176,7 @@ def test_pictures_and_pages_exist():
 
 @pytest.mark.slow
 def test_the_first_commands_run(tmp_path):
-    command = BASH[0].split("&& ")[-1].strip().replace(".venv/bin/python", "python") + f" --output_dir={tmp_path}"
+    command = BASH[0].split("&& ")[-1].strip().replace(".venv/bin/python", sys.executable) + f" --output_dir={tmp_path}"
     finished = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=1200)
     assert finished.returncode == 0 and finished.stdout.startswith("done: BNN-2, var_ratios, mu_init=-5 on digits")
     error = float(re.search(r"([0-9.]+) % test error at 200 labels", finished.stdout).group(1))

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 
 class Patience:
     """Counts the epochs since a score was best."""
@@ -43,7 +45,8 @@ def fit_with_patience(
       score: called without arguments for the network's score, e.g. its accuracy on a validation set.
       patience: epochs without a new best after which training stops.
       epochs: the most epochs.
-      kl_weight, seed, cycle: as of `ElboTrainer.fit`.
+      kl_weight: as of `ElboTrainer.fit`; that of every step is for all `epochs`.
+      seed, cycle: as of `ElboTrainer.fit`.
       progress: called as `progress(epoch, score)` after every epoch, or None.
       memory: what keeps the training's state from epoch to epoch, so that it can go on in another process with the same
         result: an object with `write(head, arrays)`, JSON values and a dict of arrays, and `read()` for both, or for
@@ -64,7 +67,15 @@ def fit_with_patience(
         network.assign_arrays(_under("now/", arrays))
         trainer.assign_optimizer_arrays(arrays)
     while epoch < epochs and not counter.is_over:
-        trainer.fit(images, labels, epochs=1, kl_weight=kl_weight, seed=seed, cycle=cycle, first_epoch=epoch)
+        trainer.fit(
+            images,
+            labels,
+            epochs=1,
+            kl_weight=_of_epoch(kl_weight, epoch, epochs),
+            seed=seed,
+            cycle=cycle,
+            first_epoch=epoch,
+        )
         epoch += 1
         value = score()
         if counter.is_best(value):
@@ -78,6 +89,10 @@ def fit_with_patience(
             progress(epoch, value)
     network.assign_arrays(best)
     return epoch, best_epoch, counter.best
+
+
+def _of_epoch(kl_weight, epoch, epochs):
+    return kl_weight if np.ndim(kl_weight) == 0 else np.reshape(kl_weight, (epochs, -1))[epoch]
 
 
 def _under(prefix, arrays):

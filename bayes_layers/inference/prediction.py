@@ -20,6 +20,7 @@ from bayes_layers.layers.randomness import make_seed
 from bayes_layers.uncertainty import racing, scores
 from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
 
+SAMPLINGS = ("weights", "image")
 TILE_FLOATS = 3 * 2**20  # activations of a layer for one tile: 12 MiB
 CHUNK_FLOATS = 2**25  # features of a chunk: 128 MiB
 FEATURE_TILE = 256
@@ -43,7 +44,14 @@ class PosteriorPredictive:
           num_samples: T; a network without stochastic layers needs, and takes, only one.
           sampling: "weights" for one draw of the weights for all images, "image" for one per image.
           jit_compile: compile the scoring of a chunk of images as one XLA computation.
+
+        Raises:
+          ValueError: for fewer than one sample, or another sampling.
         """
+        if num_samples < 1:
+            raise ValueError(f"num_samples={num_samples} is not valid: it is at least 1")
+        if sampling not in SAMPLINGS:
+            raise ValueError(f"sampling={sampling} is not valid: it takes {' or '.join(SAMPLINGS)}")
         self.network = network
         self.samples = num_samples if network.is_stochastic else 1
         self.sampling = sampling
@@ -72,7 +80,11 @@ class PosteriorPredictive:
 
         Returns:
           float64 `[B]`; -inf for images that were dropped.
+
+        Raises:
+          ValueError: for an unknown acquisition.
         """
+        scores.check_name(acquisition)
         indices = np.arange(len(images)) if indices is None else indices
         if best and self.can_race(len(indices), best):
             return Race(self, images, key, acquisition, best, ERROR).run(indices, progress)

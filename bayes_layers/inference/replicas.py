@@ -14,9 +14,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from bayes_layers.inference.elbo import mean_nll
 from bayes_layers.inference.training import ElboTrainer, curve_of, minibatches
 from bayes_layers.layers import randomness
-from bayes_layers.layers.base import BIAS, KERNEL, PRIOR, SIGN_IN, SIGN_OUT
+from bayes_layers.layers.base import BIAS, KERNEL, PRIOR, SIGN_IN, SIGN_OUT, kind_of
 from bayes_layers.layers.deterministic import DeterministicConvolution2D, DeterministicDense
 from bayes_layers.layers.dropout import MonteCarloDropout
 from bayes_layers.layers.flipout import Convolution2DFlipout, DenseFlipout
@@ -25,7 +26,7 @@ from bayes_layers.layers.local_reparameterization import (
     Convolution2DLocalReparameterization,
     DenseLocalReparameterization,
 )
-from bayes_layers.layers.priors import SCALE_WEIGHTS, scale_from_weights
+from bayes_layers.layers.priors import SCALE_WEIGHTS, PosteriorPrior, scale_from_weights
 from bayes_layers.streams import stream_key
 
 tfd = tfp.distributions
@@ -64,8 +65,11 @@ class ReplicaTrainer(ElboTrainer):
           ValueError: if a layer has no form with a replica axis.
         """
         super().__init__(network, **settings)
-        if self._train_samples > 1 or self._mean_decay:
-            raise ValueError("train_samples and mean_decay have no form with a replica axis; train with --replicas=1")
+        if self._train_samples > 1 or self._mean_decay or self._extra_penalty or self._nll is not mean_nll:
+            raise ValueError(
+                "train_samples, mean_decay, penalty and another nll have no form with a replica axis; train with "
+                "--replicas=1"
+            )
         for layer in network.stack:
             _check(layer)
         self.replicas = replicas
@@ -261,8 +265,7 @@ def _scale(weights, name):
 
 def _kind(weight):
     """What a weight is to its layer: kernel, bias, kernel_loc, kernel_rho, kernel_log_alpha, bias_loc, ..."""
-    name = weight.name.split(":")[0].split("/")[-1]
-    return name.replace("_posterior", "").replace("_untransformed_scale", "_rho")
+    return kind_of(weight).replace("_posterior", "").replace("_untransformed_scale", "_rho")
 
 
 def _sum_per_replica(x):
@@ -271,6 +274,7 @@ def _sum_per_replica(x):
 
 def _check(layer):
     has_own = bool(getattr(layer, "_custom", None)) or getattr(layer, "kernel_mask", None) is not None
+    has_own |= isinstance(getattr(layer, "prior", None), PosteriorPrior) or not layer.trainable
     if has_own or not isinstance(layer, (*POINTWISE, *PRODUCTS, MonteCarloDropout)):
         raise ValueError(
             f"{layer.name} ({type(layer).__name__}) has no form with a replica axis; "

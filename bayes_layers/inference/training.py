@@ -4,14 +4,17 @@ import time
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 
 from bayes_layers.inference.elbo import mean_nll, negative_elbo
+from bayes_layers.inference.prediction import as_float
 from bayes_layers.layers.randomness import fold_in, make_seed
 from bayes_layers.streams import stream_generator, stream_key
 
 CHUNK = 256  # the most steps between two looks of the host
 SECONDS_BETWEEN_LOOKS = 1.0
 SMALLEST_CAPACITY = 1024  # with XLA, so that runs to 300 and to 1,000 labels are one and the same program
+IGNORED = ("kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint")
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Adam (Kingma & Ba 2014) with Keras' epsilon
 
 
@@ -80,7 +83,13 @@ class ElboTrainer:
           jit_compile: compile a chunk of steps as one XLA computation.
           nll: the likelihood, `elbo.mean_nll` of integer labels or `elbo.mean_normal_nll` of float targets.
           penalty: called with the network for a scalar that is added to the loss, e.g. an L1 norm; or None.
+
+        Raises:
+          ValueError: if a layer has what this training would not do: Keras regularisers and constraints, or batch
+            normalisation (minibatches are filled up to their size).
         """
+        for layer in network.stack:
+            _check_layer(layer)
         self.network = network
         self._nll, self._extra_penalty = nll, penalty
         self._label_dtype = tf.int32 if nll is mean_nll else tf.float32
@@ -125,7 +134,7 @@ class ElboTrainer:
         """Trains for some epochs.
 
         Args:
-          images: float32 `[N, ...]`.
+          images: `[N, ...]`, float32, or uint8 that is divided by 255.
           labels: integer `[N]`.
           epochs: passes over the images.
           kl_weight: the KL's factor (`elbo.kl_weight`), or that of every step (`elbo.kl_weights`).
@@ -143,7 +152,13 @@ class ElboTrainer:
 
         Raises:
           NonFiniteLossError: if the loss is nan or infinite.
+          ValueError: if there are no images, not as many labels, or no epochs.
         """
+        if not len(images) or len(labels) != len(images) or epochs < 1:
+            raise ValueError(
+                f"fit takes images, as many labels, and at least one epoch; got {len(images)} images, {len(labels)} "
+                f"labels, epochs={epochs}"
+            )
         order = minibatches(seed, cycle, len(images), epochs, self.batch_size, first_epoch)
         key = stream_key(seed, "noise", cycle)
         nll, kl = self._run(images, labels, order, epochs, kl_weight, key, first_epoch, capacity, progress)
@@ -194,7 +209,7 @@ class ElboTrainer:
 
     def _padded(self, images, labels, order, weights, epochs, capacity):
         if not tf.is_tensor(images):  # a tensor is on the device already
-            images = np.asarray(images, np.float32)
+            images = as_float(images)
         labels = np.asarray(labels, self._label_dtype.as_numpy_dtype)
         if self.jit_compile:  # XLA compiles for static shapes
             axis = len(self._replicas)
@@ -300,6 +315,14 @@ def curve_of(nll, kl, kl_weight, epochs):
     by_epoch = lambda values: values.reshape(epochs, -1).mean(axis=1)  # noqa: E731
     weighted = kl_weight * by_epoch(kl) if np.ndim(kl_weight) == 0 else by_epoch(kl_weight * kl)
     return {"nll": by_epoch(nll), "kl": by_epoch(kl), "negative_elbo": by_epoch(nll) + weighted}
+
+
+def _check_layer(layer):
+    if isinstance(layer, tf_keras.layers.BatchNormalization):
+        raise ValueError(f"{layer.name} normalises batches, whose last rows here are fillings; leave it out")
+    for name in IGNORED:
+        if getattr(layer, name, None) is not None:
+            raise ValueError(f"{layer.name} has a {name}, which is not applied here; see weight_decay and penalty")
 
 
 def _check(losses, start, steps):

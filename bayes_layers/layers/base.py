@@ -26,7 +26,26 @@ from bayes_layers.layers.products import Products
 
 tfd = tfp.distributions
 
+OWN_CALLS = "calls"
+PRIOR_NAMES = ("_prior_loc", "_prior_stddev")  # weights of priors that are trained posteriors
+KERNEL_NAMES = ("kernel", "kernel_posterior_loc")
 KERNEL, BIAS, SIGN_IN, SIGN_OUT, PRIOR = range(5)  # uses of a layer's seed
+
+
+def kind_of(weight):
+    """What a weight is to its layer: the last part of its name, such as `kernel_posterior_loc`."""
+    return weight.name.split(":")[0].split("/")[-1]
+
+
+def state_of(owner):
+    """The weights of a layer or model that are its state: all but counters of seeds and priors that do not learn."""
+    kinds = [(weight, kind_of(weight)) for weight in owner.weights]
+    return [weight for weight, kind in kinds if kind != OWN_CALLS and not kind.endswith(PRIOR_NAMES)]
+
+
+def kernel_weight(layer):
+    """The variable of a layer's kernel, or of its posterior means; None without one."""
+    return next((weight for weight in layer.weights if kind_of(weight) in KERNEL_NAMES), None)
 
 
 class OwnSeeds:
@@ -35,11 +54,12 @@ class OwnSeeds:
     def _init_own_seeds(self, seed):
         self.seed = seed
         self._own_key = random.getrandbits(63) if seed is None else streams.stream_key(seed, "layer")
-
         self._shared_draw = None
 
     def _build_own_seeds(self):
-        self._own_calls = self.add_weight(name="calls", shape=(), dtype=tf.int64, initializer="zeros", trainable=False)
+        self._own_calls = self.add_weight(
+            name=OWN_CALLS, shape=(), dtype=tf.int64, initializer="zeros", trainable=False
+        )
 
     def _seed_or_own(self, seed):
         if seed is not None:
@@ -71,10 +91,8 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
     The subclass says what the layer does with a kernel (`_linear`) and how its output is perturbed
     (`_sampled_outputs`). The KL divergence KL[q || p] in nats is added raw, as a sum, by `add_loss`, as
     in tfp.layers; `kl()` computes the same number. Dividing it is the objective's business, unless there is none but
-    Keras' `fit`: then `kl_weight`, set before the first call, is its factor in `add_loss`.
+    Keras' `fit`: then `kl_weight` is its factor in `add_loss`.
     """
-
-    kl_weight = 1.0
 
     def __init__(
         self,
@@ -89,6 +107,7 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         hyperprior="fixed",
         hyperprior_scale=1.0,
         kl_samples=priors.KL_SAMPLES,
+        kl_weight=1.0,
         seed=None,
         **kwargs,
     ):
@@ -110,8 +129,11 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
             "inverse_gamma", or a TFP distribution on the positive numbers.
           hyperprior_scale: the hyperprior's own scale.
           kl_samples: draws per weight where the KL has no closed form.
-          seed: int, the seed of calls that are given none; None takes one from Python's `random`.
-          **kwargs: other arguments of the tfp layer; `kernel_posterior_fn` and the like override ours.
+          kl_weight: the KL's factor in `add_loss`.
+          seed: int, the seed of calls that are given none, another for every layer of a model: two layers of one seed
+            have the same noise. None takes one from Python's `random`.
+          **kwargs: other arguments of the tfp layer; `kernel_posterior_fn` and the like override ours
+            (`bias_posterior_fn=None`: no bias; `kernel_divergence_fn=None`: no KL of the kernel).
 
         Raises:
           ValueError: for a prior that is none, or one besides a `kernel_prior_fn` or `kernel_divergence_fn`.
@@ -123,14 +145,16 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
             "variance": variance,
             "variational_bias": variational_bias,
         }
-        self._custom = sorted(name for name in kwargs if name.endswith("_fn"))
+        functions = {name: value for name, value in kwargs.items() if name.endswith("_fn")}
+        self._custom = sorted(name for name, value in functions.items() if value is not None)
+        self._left_out = sorted(name for name, value in functions.items() if value is None)
+        self.kl_weight = float(kl_weight)
         self.prior = priors.make_prior(prior, prior_scale, hyperprior, hyperprior_scale, kl_samples)
-        self._prior_arguments = (hyperprior_scale, kl_samples, hyperprior)
         if "kernel_prior_fn" in kwargs:
             if prior != "normal" or hyperprior != "fixed":
                 raise ValueError("a layer takes a prior or a kernel_prior_fn, not both")
             self.prior = None
-        elif "kernel_divergence_fn" in kwargs and not self.prior.has_tfp_kl:
+        elif kwargs.get("kernel_divergence_fn") and not self.prior.has_tfp_kl:
             raise ValueError(
                 f"{self.prior} brings its own divergence: a layer cannot take a kernel_divergence_fn besides"
             )
@@ -262,6 +286,8 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         return total
 
     def _kernel_kl(self):
+        if self.kernel_divergence_fn is None:
+            return tf.constant(0.0)
         if self._kernel_mask is None:
             return self.kernel_divergence_fn(self.kernel_posterior, self.kernel_prior, None)
         of_each = self.kernel_divergence_fn(self.kernel_posterior.distribution, self.kernel_prior.distribution, None)
@@ -308,9 +334,9 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         point = posteriors.point_initializer(self._settings["loc_init"])
         values = []
         for number, weight in enumerate(self.trainable_weights):
-            is_point_bias = "bias" in weight.name and not self._settings["variational_bias"]
-            kind = weight.name.split(":")[0].split("/")[-1]
-            is_spread = any(name in weight.name for name in posteriors.SPREADS.values())
+            kind = kind_of(weight)
+            is_point_bias = "bias" in kind and not self._settings["variational_bias"]
+            is_spread = any(name in kind for name in posteriors.SPREADS.values())
             if kind in priors.SCALE_WEIGHTS:
                 initializer = priors.scale_initializers(self.prior.scale)[kind]
             else:
@@ -343,10 +369,25 @@ class MeanFieldLayer(OwnSeeds, MaskedKernel, Products):
         """
         if self._custom:
             raise NotImplementedError(f"a layer with its own {', '.join(self._custom)} has no configuration")
-        prior = priors.config_of(self.prior, *self._prior_arguments)
+        prior = {} if self._is_without_prior or self.prior is None else priors.config_of(self.prior)
         config = {**tf_keras.layers.Layer.get_config(self), **self._settings, **prior, "seed": self.seed}
         config["activation"] = tf_keras.activations.serialize(self.activation)
-        return config
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = tf_keras.regularizers.serialize(self.activity_regularizer)
+        if self.kl_weight != 1.0:
+            config["kl_weight"] = self.kl_weight
+        return {**config, **dict.fromkeys(self._left_out)}
+
+    _is_without_prior = False
+
+    @contextlib.contextmanager
+    def without_prior(self):
+        """Within it, `get_config` leaves the prior out, for a layer that shall have another."""
+        self._is_without_prior = True
+        try:
+            yield
+        finally:
+            self._is_without_prior = False
 
     @classmethod
     def from_config(cls, config):

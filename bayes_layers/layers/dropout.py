@@ -35,7 +35,7 @@ class MonteCarloDropout(OwnSeeds, tf_keras.layers.Layer):
         self._init_own_seeds(seed)
 
     def build(self, input_shape):
-        self._unit_shape = [int(size) for size in input_shape[1:]]
+        self.unit_shape = [int(size) for size in input_shape[1:]]
         self._build_own_seeds()
         super().build(input_shape)
 
@@ -54,7 +54,7 @@ class MonteCarloDropout(OwnSeeds, tf_keras.layers.Layer):
 
     def draw(self, seed):
         """One mask `[1, ...]` for all inputs."""
-        return self._mask([1, *self._unit_shape], seed)
+        return self._mask([1, *self.unit_shape], seed)
 
     def apply_draw(self, inputs, draw):
         """Applies one mask to all inputs."""

@@ -112,3 +112,17 @@ def make_hyperprior(hyperprior, scale=1.0):
     if hyperprior not in HYPERPRIORS:
         raise ValueError(f"hyperprior={hyperprior!r} is not valid: it takes one of {', '.join(HYPERPRIORS)}")
     return None if hyperprior == "fixed" else NAMED[hyperprior](scale)
+
+
+def hyperprior_config(hyperprior):
+    """The arguments of a layer that make a hyperprior (None: a fixed scale) again, JSON values.
+
+    Raises:
+      NotImplementedError: if it has no name.
+    """
+    if hyperprior is None:
+        return {"hyperprior": "fixed", "hyperprior_scale": 1.0}
+    for name, named in NAMED.items():
+        if type(hyperprior) is named and vars(hyperprior) == vars(named(hyperprior.scale)):
+            return {"hyperprior": name, "hyperprior_scale": hyperprior.scale}
+    raise NotImplementedError("a hyperprior that has no name cannot be written down")

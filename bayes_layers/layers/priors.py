@@ -29,7 +29,7 @@ import tf_keras
 
 from bayes_layers.layers import divergences, initializers, randomness
 from bayes_layers.layers.divergences import FixedScale, LogNormalScale
-from bayes_layers.layers.hyperpriors import Hyperprior, make_hyperprior
+from bayes_layers.layers.hyperpriors import hyperprior_config, make_hyperprior
 from bayes_layers.layers.prior_names import PRIORS
 
 tfd = tfp.distributions
@@ -331,6 +331,8 @@ def make_prior(prior="normal", scale=1.0, hyperprior="fixed", hyperprior_scale=1
       ValueError: for anything else, or a hyperprior where there is no scale.
     """
     hyperprior = make_hyperprior(hyperprior, _positive("hyperprior_scale", hyperprior_scale))
+    if not (isinstance(samples, int | np.integer) and samples > 0):
+        raise ValueError(f"kl_samples={samples} is not valid: it is a whole number greater than 0")
     if isinstance(prior, str) and prior in NAMED:
         return NAMED[prior](scale, hyperprior, samples)
     if not isinstance(prior, str | dict | tfd.Distribution | Prior) and callable(prior):
@@ -350,12 +352,10 @@ def make_prior(prior="normal", scale=1.0, hyperprior="fixed", hyperprior_scale=1
     raise ValueError(f"prior={prior!r} is not valid: it takes one of {', '.join(PRIORS)}, or a TFP distribution")
 
 
-def config_of(prior, hyperprior_scale, samples, hyperprior):
+def config_of(prior):
     """The arguments of a layer that make its prior again; see `Prior.get_config`."""
-    if isinstance(hyperprior, Hyperprior | tfd.Distribution):
-        raise NotImplementedError("a hyperprior that has no name cannot be written down")
-    own = {"hyperprior": hyperprior, "hyperprior_scale": float(hyperprior_scale), "kl_samples": samples}
-    return {**own, **prior.get_config()}
+    samples = {"kl_samples": getattr(prior, "samples", KL_SAMPLES)}
+    return {**hyperprior_config(prior.hyperprior), **samples, **prior.get_config()}
 
 
 def scale_initializers(scale):

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from bayes_layers.layers import deterministic, dropout, flipout, initializers, local_reparameterization, randomness
+from bayes_layers.layers.base import PRIOR_NAMES, kernel_weight, kind_of, state_of
 from bayes_layers.layers.products import PRECISIONS, ConvolutionProduct, DenseProduct, Products
 from bayes_layers.processor import has_matrix_units
 
@@ -26,8 +27,6 @@ CUSTOM_OBJECTS = {
         initializers.Zeros,
     )
 }
-PRIOR_NAMES = ("_prior_loc:0", "_prior_stddev:0")
-KERNEL_NAMES = ("/kernel:0", "/kernel_posterior_loc:0")
 MONOTONE_ACTIVATIONS = tuple(
     getattr(tf_keras.activations, name) for name in ("linear", "relu", "softplus", "tanh", "sigmoid", "elu")
 )
@@ -49,9 +48,16 @@ class Network(tf_keras.Model):
           input_shape: shape of one input, e.g. `(28, 28, 1)`.
           description: dict of JSON values that is saved with the network, e.g. its settings.
           **kwargs: those of `tf_keras.Model`.
+
+        Raises:
+          ValueError: if two layers have one name, or the layers do not take inputs of this shape.
         """
         super().__init__(**kwargs)
         self.stack = list(layers)
+        names = [layer.name for layer in self.stack]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the names of layers must differ: there are several called {', '.join(twice)}")
         self.one_input_shape = tuple(int(size) for size in input_shape)
         self.description = dict(description or {})
         shape = tf.TensorShape((None, *self.one_input_shape))
@@ -59,6 +65,10 @@ class Network(tf_keras.Model):
             with tf.name_scope(layer.name):
                 layer.build(shape)
             shape = layer.compute_output_shape(shape)
+            if any(size is not None and size < 1 for size in shape):
+                raise ValueError(
+                    f"inputs {self.one_input_shape} are too small: nothing is left of them behind {layer.name}"
+                )
         self.num_classes = int(shape[-1])
         self.built = True
         self.precision = "float32"
@@ -127,9 +137,9 @@ class Network(tf_keras.Model):
         """
         outputs = self._apply(inputs, 0, self.split, False, None)
         product = self._first_product()
-        if product is None or product.product_dtype(product.trainable_weights[0]) == tf.float32:
+        if product is None or product.product_dtype(kernel_weight(product)) == tf.float32:
             return (outputs,)
-        factor = tf.cast(outputs, product.product_dtype(product.trainable_weights[0]))
+        factor = tf.cast(outputs, product.product_dtype(kernel_weight(product)))
         is_first = product is self.stack[self.split] and hasattr(product, "mean_outputs")
         return (factor, product.mean_outputs(outputs)) if is_first else (factor,)
 
@@ -227,8 +237,9 @@ class Network(tf_keras.Model):
 
     def _scales_rows(self, i):
         """Whether layer i is dropout whose shared mask can multiply the next layer's kernel instead of its inputs."""
+        layer = self.stack[i]
         is_followed = i + 1 < len(self.stack) and isinstance(self.stack[i + 1], DenseProduct)
-        return is_followed and isinstance(self.stack[i], dropout.MonteCarloDropout)
+        return is_followed and isinstance(layer, dropout.MonteCarloDropout) and len(layer.unit_shape) == 1
 
     def kl(self, seed=None):
         """KL[q || p] in nats, summed over all Bayesian layers; a scalar, 0 without any.
@@ -255,8 +266,11 @@ class Network(tf_keras.Model):
             weight.assign(value)
 
     def weight_arrays(self):
-        """The trainable weights as a dict from name to array."""
-        return {weight.name.split(":")[0]: weight.numpy() for weight in self.trainable_weights}
+        """The weights, those of frozen layers too, as a dict from name to array.
+
+        Left out are masks, counters of seeds, and priors that are trained posteriors (`prior_arrays`).
+        """
+        return {weight.name.split(":")[0]: weight.numpy() for weight in state_of(self)}
 
     def assign_arrays(self, arrays):
         """Assigns what `weight_arrays` returned.
@@ -268,17 +282,20 @@ class Network(tf_keras.Model):
         found = {name: np.shape(value) for name, value in arrays.items()}
         if expected != found:
             raise ValueError(f"these weights are not of this network: it has {expected}, they are {found}")
-        self.assign([arrays[weight.name.split(":")[0]] for weight in self.trainable_weights])
+        for weight in state_of(self):
+            weight.assign(arrays[weight.name.split(":")[0]])
 
     def prior_arrays(self):
         """The weights of priors that are trained posteriors, as a dict from name to array."""
         return {weight.name.split(":")[0]: weight.numpy() for weight in self._prior_weights()}
 
     def _prior_weights(self):
-        return [weight for weight in self.non_trainable_weights if weight.name.endswith(PRIOR_NAMES)]
+        return [weight for weight in self.non_trainable_weights if kind_of(weight).endswith(PRIOR_NAMES)]
 
     def to_arrays(self):
         """Configuration and weights as a dict of arrays, for `np.savez`.
+
+        The precision is no part of it: it belongs to the machine that computes.
 
         Raises:
           NotImplementedError: if a layer has a prior, or functions, that cannot be written down.
@@ -346,7 +363,7 @@ def operations(network):
     shape, counts = (1, *network.one_input_shape), []
     for layer in network.stack:
         shape = tuple(layer.compute_output_shape(shape))
-        kernel = next((w for w in layer.trainable_weights if w.name.endswith(KERNEL_NAMES)), None)
+        kernel = kernel_weight(layer)
         positions = shape[1] * shape[2] if len(shape) == 4 else 1
         counts.append(2 * positions * int(kernel.shape.num_elements()) if kernel is not None else 0)
     return counts
@@ -377,7 +394,7 @@ def _initial_values(layer, seed):
         return layer.initial_values(seed)
     values = []
     for number, weight in enumerate(layer.trainable_weights):
-        kind = weight.name.split(":")[0].split("/")[-1]
+        kind = kind_of(weight)
         initializer = getattr(layer, f"{kind}_initializer", None)
         if not isinstance(initializer, initializers.StatelessInitializer):
             raise ValueError(

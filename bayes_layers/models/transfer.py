@@ -7,7 +7,8 @@ from bayes_layers.models.network import Network
 def posterior_as_prior(network):
     """A network of the same layers whose priors are the posteriors of this one.
 
-    It starts at the trained posterior, where its KL is zero; `assign(initial_values(seed))` starts it anew. Only the
+    It starts at the trained posterior, where its KL is zero, with the masks of pruned weights;
+    `assign(initial_values(seed))` starts it anew. Only the
     Normal posteriors become priors: a bias that is a point estimate is its starting value, no more. A scale that was
     learned under a hyperprior has done its work and is left out.
 
@@ -20,13 +21,16 @@ def posterior_as_prior(network):
     layers = [_with_prior_of(layer) for layer in network.stack]
     following = Network(layers, network.one_input_shape, network.description)
     trained = network.weight_arrays()
-    following.assign([trained[name] for name in following.weight_arrays()])
+    following.assign_arrays({name: trained[name] for name in following.weight_arrays()})
+    for layer in network.pruned_layers:
+        following.get_layer(layer.name).kernel_mask = layer.kernel_mask
     following.precision = network.precision
     return following
 
 
 def _with_prior_of(layer):
-    config = layer.get_config()
-    if hasattr(layer, "kl"):
-        config = {**config, "prior": PosteriorPrior(layer), "hyperprior": "fixed"}
-    return type(layer).from_config(config)
+    if not hasattr(layer, "kl"):
+        return type(layer).from_config(layer.get_config())
+    with layer.without_prior():
+        config = layer.get_config()
+    return type(layer).from_config({**config, "prior": PosteriorPrior(layer)})

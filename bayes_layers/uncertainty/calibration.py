@@ -22,12 +22,14 @@ def evaluate(probabilities, labels, bins=BINS):
       `bins`: list of dicts `bin, count, confidence, accuracy` (means in the bin; nan where empty).
 
     Raises:
-      ValueError: if shapes do not fit or there is nothing to evaluate.
+      ValueError: if shapes do not fit, there is nothing to evaluate, or a label is no class.
     """
     p = np.asarray(probabilities, np.float64)
     labels = np.asarray(labels)
     if p.ndim != 2 or labels.shape != p.shape[:1] or not len(p):
         raise ValueError(f"needs probabilities [B, C] and labels [B], got {p.shape} and {labels.shape}")
+    if labels.min() < 0 or labels.max() >= p.shape[1]:
+        raise ValueError(f"labels are classes from 0 to {p.shape[1] - 1}, got {labels.min()} to {labels.max()}")
     of_label = p[np.arange(len(p)), labels]
     correct = p.argmax(axis=1) == labels
     rows = reliability(p.max(axis=1), correct, bins)

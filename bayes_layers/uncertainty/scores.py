@@ -32,11 +32,16 @@ def acquisition_score(name, probabilities):
       float64 `[B]`; larger is more uncertain.
 
     Raises:
-      ValueError: if the name is unknown or the array has not three axes.
+      ValueError: if the name is unknown, the array has not three axes, or there is no sample.
     """
+    check_name(name)
+    return score_from_moments(name, moments_of(probabilities, MOMENTS_OF_SCORE[name]))
+
+
+def check_name(name):
+    """Raises ValueError unless there is a score of this name."""
     if name not in MOMENTS_OF_SCORE:
         raise ValueError(f"acquisition={name} is not valid: it takes one of {', '.join(MOMENTS_OF_SCORE)}")
-    return score_from_moments(name, moments_of(probabilities, MOMENTS_OF_SCORE[name]))
 
 
 def moments_of(probabilities, needs=("mean", "expected_entropy", "votes", "variance")):
@@ -54,8 +59,8 @@ def moments_of(probabilities, needs=("mean", "expected_entropy", "votes", "varia
       diag(p_t) - p_t p_t^T. Variances over equal samples are exactly 0.
     """
     p = tf.cast(tf.convert_to_tensor(probabilities), tf.float64)
-    if p.shape.rank != 3:
-        raise ValueError(f"probabilities have the axes [S, B, C], got the shape {tuple(p.shape)}")
+    if p.shape.rank != 3 or p.shape[0] == 0:
+        raise ValueError(f"probabilities have the axes [S, B, C], S at least 1, got the shape {tuple(p.shape)}")
     compute = {
         "mean": lambda: tf.reduce_mean(p, axis=0),
         "expected_entropy": lambda: tf.reduce_mean(entropy(p), axis=0),

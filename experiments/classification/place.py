@@ -11,7 +11,9 @@ from experiments.records.paths import changed_settings
 
 def record_path(config, dataset):
     """`<output_dir>/image_classification/<dataset>/<model>/<inference>[,<setting>=<value>...]/seed<seed>`."""
-    own_place = ("model", "inference", "dataset", "seed", *config.meaningless)
+    own_place = ["model", "inference", "dataset", "seed", *config.meaningless]
+    if config.network.is_estimator_usual:  # said or not, it is the same run
+        own_place.append("estimator")
     return (
         pathlib.Path(config.output_dir).expanduser()
         / IMAGE_CLASSIFICATION.experiment

@@ -19,7 +19,9 @@ def text_of(value):
 
 def settings_part(config):
     """`mu<mu_init>` and every other result-changing setting that is not at its default."""
-    own_place = ("arch", "acquisition", "dataset", "mu_init", "seed")
+    own_place = ["arch", "acquisition", "dataset", "mu_init", "seed"]
+    if config.is_estimator_usual:  # said or not, it is the same run
+        own_place.append("estimator")
     return changed_settings(f"mu{text_of(config.mu_init)}", config, own_place)
 
 

@@ -85,3 +85,17 @@ def test_a_training_goes_on_from_any_epoch():
     for epoch, state in enumerate(memory.all, start=1):
         again, _, continued = train(scores[epoch + 1 :], patience=3, memory=Memory(state))
         assert again == ended and equal(continued, weights)
+
+
+def test_a_weight_of_the_kl_for_every_step():
+    weights = np.arange(8.0)  # four epochs of two steps
+    seen = []
+
+    class Trainer:
+        network = Network([DeterministicDense(3, name="only")], (2,))
+
+        def fit(self, images, labels, **how):
+            seen.append(how["kl_weight"].tolist())
+
+    fit_with_patience(Trainer(), [0] * 4, [0] * 4, lambda: 0.0, patience=3, epochs=4, kl_weight=weights, seed=0)
+    assert seen == [[0, 1], [2, 3], [4, 5]]

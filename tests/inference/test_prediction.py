@@ -125,3 +125,12 @@ def test_one_scoring_pass_with_and_without_xla():
     plain.chunk_size = compiled.chunk_size = plain.tile_size = 8
     np.testing.assert_allclose(plain.mean(X, KEY), compiled.mean(X, KEY), atol=2e-6)
     np.testing.assert_allclose(plain.scores(X, KEY, "bald"), compiled.scores(X, KEY, "bald"), atol=2e-6)
+
+
+def test_bad_arguments_are_named():
+    network = network_of("BNN-1")
+    for settings, words in (({"num_samples": 0}, "num_samples=0"), ({"sampling": "images"}, "sampling=images")):
+        with pytest.raises(ValueError, match=f"{words} is not valid"):
+            PosteriorPredictive(network, **settings)
+    with pytest.raises(ValueError, match="acquisition=entropy is not valid: it takes one of"):
+        PosteriorPredictive(network, 2).scores(np.zeros((1, 28, 28, 1), np.float32), 1, "entropy")

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bayes_layers import ElboTrainer, build_network
+from bayes_layers import ElboTrainer, build_network, posterior_as_prior
 from bayes_layers.config import NetworkSettings
 from bayes_layers.inference import NonFiniteLossError, ReplicaTrainer
+from bayes_layers.inference.elbo import mean_normal_nll
 from bayes_layers.layers import DeterministicDense
 from bayes_layers.layers.randomness import make_seed
 from bayes_layers.models.architectures import ARCHITECTURES
@@ -138,3 +139,15 @@ def test_what_has_no_replica_axis_is_refused():
     one, two = (Network([DeterministicDense(2), DeterministicDense(n)], (4,)) for n in (2, 3))
     with pytest.raises(ValueError, match="one architecture"):
         ReplicaTrainer(one, 2).fit_all([one, two], X[:2], Y[:2], epochs=1, kl_weight=0.1, seeds=[1, 2])
+
+
+def test_what_only_one_network_has_is_refused():
+    (network,) = networks_of("BNN-1", 1)
+    for settings in ({"penalty": lambda network: 0.0}, {"nll": mean_normal_nll}):
+        with pytest.raises(ValueError, match="have no form with a replica axis"):
+            ReplicaTrainer(network, 2, **settings)
+    with pytest.raises(ValueError, match="Dense2 .* has no form with a replica axis"):
+        ReplicaTrainer(posterior_as_prior(network), 2)
+    network.get_layer("Conv1").trainable = False
+    with pytest.raises(ValueError, match="Conv1 .* has no form with a replica axis"):
+        ReplicaTrainer(network, 2)

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from bayes_layers.inference import ElboTrainer, NonFiniteLossError, elbo, training
-from bayes_layers.layers import Convolution2DFlipout, DenseFlipout, MonteCarloDropout
+from bayes_layers.layers import Convolution2DFlipout, DenseFlipout, DeterministicDense, MonteCarloDropout
 from bayes_layers.layers.initializers import GlorotUniform, Zeros
 from bayes_layers.layers.randomness import make_seed
 from bayes_layers.models.network import Network
@@ -167,3 +167,33 @@ def test_the_whole_loop_compiles_to_one_xla_program():
     np.testing.assert_allclose(first["nll"], second["nll"], rtol=1e-3)
     fit(compiled, n=50, trainer=trainer, capacity=50, cycle=1)
     assert trainer.traces == 1
+
+
+def test_uint8_images_are_scaled_as_in_prediction():
+    pixels = RNG.integers(0, 256, (20, 6, 6, 1), np.uint8)
+    curves = []
+    for images in (pixels, pixels.astype(np.float32) / np.float32(255)):
+        network = small_network()
+        trainer = ElboTrainer(network, batch_size=16)
+        curves.append(trainer.fit(images, Y[:20], epochs=2, kl_weight=0.05, seed=0)["negative_elbo"])
+    np.testing.assert_array_equal(*curves)
+
+
+@pytest.mark.parametrize(("images", "labels", "epochs"), [(X[:0], Y[:0], 1), (X[:5], Y[:6], 1), (X[:5], Y[:5], 0)])
+def test_nothing_to_learn_from_is_refused(images, labels, epochs):
+    with pytest.raises(ValueError, match="fit takes images, as many labels, and at least one epoch"):
+        ElboTrainer(small_network()).fit(images, labels, epochs=epochs, kl_weight=1.0, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (DeterministicDense(3, kernel_regularizer="l2", name="head"), "head has a kernel_regularizer"),
+        (DeterministicDense(3, kernel_constraint="non_neg", name="head"), "head has a kernel_constraint"),
+        (DenseFlipout(3, activity_regularizer="l2", name="head"), "head has a activity_regularizer"),
+        (tf_keras.layers.BatchNormalization(name="norm"), "norm normalises batches"),
+    ],
+)
+def test_what_training_would_not_do_is_refused(layer, words):
+    with pytest.raises(ValueError, match=words):
+        ElboTrainer(Network([layer], (3,)))

@@ -246,7 +246,10 @@ def test_configuration_round_trip(make):
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     with pytest.raises(NotImplementedError, match="kernel_prior_fn"):
-        make(kernel_prior_fn=None).get_config()
+        make(kernel_prior_fn=tfp.layers.default_multivariate_normal_fn).get_config()
+    without = make(kernel_prior_fn=None, bias_posterior_fn=None)
+    again = type(without).from_config(without.get_config())
+    assert again.get_config() == without.get_config() and again.prior is None and float(without.kl()) == 0.0
 
 
 def test_bad_arguments_are_named():
@@ -257,4 +260,4 @@ def test_bad_arguments_are_named():
     with pytest.raises(TypeError, match=r"tfd.Independent\(tfd.Normal\)"):
         dense(kernel_posterior_fn=tfp.layers.default_mean_field_normal_fn(is_singular=True))
     with pytest.raises(ValueError, match="cannot be drawn anew"):
-        dense(kernel_prior_fn=None).initial_values(fold_in(make_seed(0), 0))
+        dense(kernel_prior_fn=tfp.layers.default_multivariate_normal_fn).initial_values(fold_in(make_seed(0), 0))

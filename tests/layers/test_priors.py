@@ -324,3 +324,8 @@ def test_training_takes_a_seed_for_the_kl():
     one = fit(1)
     np.testing.assert_array_equal(one, fit(1))
     assert np.abs(one - fit(2)).max() > 0
+
+
+def test_the_number_of_draws_is_checked():
+    with pytest.raises(ValueError, match="kl_samples=0 is not valid"):
+        DenseFlipout(3, prior="cauchy", kl_samples=0)

@@ -102,7 +102,9 @@ def test_auto_dropout_and_weight_init():
 
 def test_estimators():
     assert NetworkSettings(arch="lenet5").noise_estimator == "local_reparameterization_all"
-    assert NetworkSettings(estimator="flipout") == NetworkSettings() and NetworkSettings().noise_estimator == "flipout"
+    assert NetworkSettings(estimator="flipout").is_estimator_usual and NetworkSettings().noise_estimator == "flipout"
+    kept = NetworkSettings(estimator="flipout").replace(arch="lenet5")  # what was asked for stays so for all networks
+    assert kept.noise_estimator == "flipout" and not kept.is_estimator_usual
     mixed = network_of(estimator="local_reparameterization")
     assert isinstance(mixed.bayesian_layers[0], Convolution2DFlipout)
     assert isinstance(network_of(estimator="flipout").bayesian_layers[-1], DenseFlipout)

@@ -72,7 +72,7 @@ def test_nuts_and_full_rank_find_a_posterior_that_is_known():
     assert abs(u.mean()) < 0.05 and abs(u.std() - 1) < 0.05
     s = np.exp(chains.positions[..., NUM_WEIGHTS:]).ravel()
     assert abs(np.median(s) - stats.halfnorm.median()) < 0.1
-    draws, elbo = full_rank(model, np.zeros(model.size), np.full(model.size, 0.05), 1500, 0.02, 4000, (3, 4))
+    draws, elbo = full_rank(model, np.zeros(model.size), np.full(model.size, 0.05), 4000, 0.003, 4000, (3, 4))
     assert abs(draws[:, :NUM_WEIGHTS].std() - 1) < 0.1 and -1.0 < elbo < 0.5
 
 

@@ -6,7 +6,7 @@ from bayes_layers.settings import SettingError
 from experiments import init_study, layer_position
 from experiments.active_learning.config import ActiveLearningConfig
 from experiments.init_study import InitStudyConfig
-from experiments.records.paths import record_path
+from experiments.records.paths import record_path, settings_part
 from experiments.studies import grid
 from experiments.studies.config import StudyConfig
 
@@ -106,3 +106,13 @@ def test_dry_run_lists_the_runs_and_makes_none(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 7 and lines[-1] == "0 of 6 runs are complete; 1,004,400 minibatch steps are left"
     assert not (tmp_path / "runs").exists()
+
+
+def test_an_estimator_that_was_asked_for_is_that_of_every_network():
+    study = StudyConfig().replace(archs="lenet5,BNN", estimator="flipout", seeds=1, acquisitions="random")
+    found = grid.runs(study)
+    assert [(run.arch, run.noise_estimator) for run in found] == [("lenet5", "flipout"), ("BNN", "flipout")]
+    parts = [settings_part(run) for run in found]
+    assert (
+        "estimator=flipout" in parts[0] and "estimator" not in parts[1]
+    )  # where it is the usual one, it is the same run

@@ -39,3 +39,9 @@ def test_bad_shapes_are_named():
     for p, labels in ((np.ones((2, 3)), [0]), (np.ones(3), [0, 1, 2]), (np.ones((0, 3)), [])):
         with pytest.raises(ValueError, match=r"\[B, C\]"):
             evaluate(p, labels)
+
+
+@pytest.mark.parametrize("labels", [[-1, 0], [0, 3]])
+def test_labels_that_are_no_classes_are_refused(labels):
+    with pytest.raises(ValueError, match="labels are classes from 0 to 2"):
+        evaluate(np.full((2, 3), 1 / 3), labels)

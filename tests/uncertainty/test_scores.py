@@ -98,3 +98,8 @@ def test_names():
         acquisition_score("entropy", P)
     with pytest.raises(ValueError, match=r"\[S, B, C\]"):
         acquisition_score("bald", P[0])
+
+
+def test_no_sample_is_no_score():
+    with pytest.raises(ValueError, match="S at least 1"):
+        acquisition_score("bald", np.zeros((0, 2, 3)))
