@@ -318,3 +318,11 @@ def test_a_run_that_patience_ended_is_complete(tmp_path):
     (path / "config.json").write_text(json.dumps({**known, "versions": {}, "history": [], "experiment": "cooking"}))
     page = Page(write(tmp_path))
     assert "1 damaged" in page.text and "cooking" in page.text
+
+
+def test_settings_of_one_way_of_inference_are_named_too(tmp_path):
+    config = ClassificationConfig(dataset="digits", epochs=2, output_dir=str(tmp_path), train_samples=1, mu_init=-9.0)
+    path = written.write(config, [0.4, 0.2])
+    known = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**known, "versions": {}, "history": []}))
+    assert "mu_init = -9, train_samples = 1" in Page(write(tmp_path)).text

@@ -6,6 +6,7 @@ from bayes_layers.models.architectures import IMAGE_NETWORKS, INFERENCES
 from bayes_layers.settings import Settings, names_in, setting
 from experiments.classification import config as single
 from experiments.classification.config import ClassificationConfig
+from experiments.studies.config import check_not_both
 
 DATASETS = ("mnist", "cifar10", "cifar100", "digits")
 # What a table compares, and the setting of one run that it varies. `--model=lenet5` is short for `--models=lenet5`.
@@ -47,7 +48,8 @@ class ComparisonConfig(ComparisonSettings, ClassificationConfig):
         """A copy with other values; one value of a dimension (`model`) is a comparison of that value (`models`)."""
         for many, one in DIMENSIONS.items():
             if one in changes and changes[one] != "auto":
-                changes.setdefault(many, str(changes.pop(one)))
+                check_not_both(changes, many, one)
+                changes[many] = str(changes.pop(one))
         return super().replace(**changes)
 
     def chosen_datasets(self, of_table):

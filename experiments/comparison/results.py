@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from bayes_layers.inference.early_stopping import Patience
 from experiments.classification.config import ClassificationConfig
 from experiments.classification.place import record_path
 from experiments.errors import RecordError
@@ -82,15 +83,26 @@ def _read(config, path):
     has_checkpoint = (path / "checkpoint").exists()
     if has_checkpoint and record.inspect(path) is None:
         return Row(config, path, PARTIAL, "begun, no epoch finished")
-    run = _until(load_run(path) if has_checkpoint else load_tables(path), config.epochs)
+    run = load_run(path) if has_checkpoint else load_tables(path)
+    last = _last_epoch(run.tables["metrics"]["val_error"], config)
+    run = _until(run, last)
     metrics = run.tables["metrics"]
     done = len(metrics["epoch"])
-    since_best = done - 1 - int(np.argmin(metrics["val_error"]))
-    if done < config.epochs and not 0 < config.patience <= since_best:
+    if done < last:
         return Row(config, path, PARTIAL, f"at epoch {done} of {config.epochs}", run)
     if np.isnan(metrics["test_error"][-1]):
         return Row(config, path, PARTIAL, f"not tested at epoch {done} (--test_every)", run)
     return Row(config, path, COMPLETE, "", run)
+
+
+def _last_epoch(errors, config):
+    """The epoch at which a run ends: where patience does, however far its record goes, else the config's last."""
+    counter = Patience(config.patience)
+    for epoch, error in enumerate(errors[: config.epochs], start=1):
+        counter.is_best(-error)
+        if config.patience and counter.is_over:
+            return epoch
+    return config.epochs
 
 
 def _until(run, epochs):

@@ -3,6 +3,7 @@
 import pathlib
 import sys
 
+from bayes_layers.settings import SettingError
 from experiments import datasets, entry
 from experiments.comparison.config import GROUPS, PRESETS, ComparisonConfig
 from experiments.comparison.results import Cell, Results
@@ -40,6 +41,7 @@ def conduct(config, name, rows, columns, report, also=None):
     """Conducts a comparison; arguments as of `point`, with a `ComparisonConfig` in front.
 
     Raises:
+      SettingError: if nothing of it was chosen.
       UserError: if runs failed, after the report on the others was written.
     """
     cells = [
@@ -48,6 +50,14 @@ def conduct(config, name, rows, columns, report, also=None):
         for row, changes in rows.items()
         if config.is_chosen(changes)
     ]
+    if not cells:
+        takes = sorted(
+            {f"--models={changes['model']} --inferences={changes['inference']}" for changes in rows.values()}
+        )
+        raise SettingError(
+            f"--models={config.models} --inferences={config.inferences} is not valid: {name} has nothing of it; it "
+            f"takes {', '.join(takes)}"
+        )
     results = Results(config, cells)
     if config.dry_run:
         print(describe(results))

@@ -72,7 +72,7 @@ def protocol(study):
     """The settings that matter most, in words."""
     draws = f"{study.train_samples} draw{'s' * (study.train_samples != 1)} in a training step"
     return (
-        f"Runs of {study.epochs} epochs, {draws}, {study.num_samples} in prediction, variance = {study.variance}, "
+        f"Runs of {_epochs(study)}, {draws}, {study.num_samples} in prediction, variance = {study.variance}, "
         f"mu_init = {study.mu_init:g}, kl_schedule = {study.kl_schedule}"
     )
 
@@ -110,3 +110,10 @@ def _row(entry, results):
         "epochs": results.study.epochs,
         "values": " ".join(f"{seed}:{value:.6g}" for seed, value in entry.values.items()),
     }
+
+
+def _epochs(study):
+    """How long runs are, in words."""
+    if not study.patience:
+        return f"{study.epochs} epochs"
+    return f"at most {study.epochs} epochs, ended {study.patience} epochs behind the best on validation images"

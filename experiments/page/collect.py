@@ -183,7 +183,17 @@ def protocol_words(section, all_sections):
         is_decided = default == "auto" and name != "estimator"  # on the machine, or by the architecture
         if (name, value) in told_apart or (not is_decided and value != text_of(default)):
             words.append(f"{name} = {value}")
-    return words
+    return [*words, *_own_words(section, defaults)]
+
+
+def _own_words(section, defaults):
+    """Settings that only some columns have, as far as all runs of a column have them other than by default."""
+    owns = {}
+    for group in section.groups:
+        settings = group.entries[0].settings
+        owns.setdefault(settings[section.kind.column], []).append(set(own_of(section.kind, settings)))
+    shared = set().union(*(set.intersection(*mine) for mine in owns.values()))
+    return [f"{name} = {value}" for name, value in sorted(shared) if value != text_of(defaults.get(name))]
 
 
 def position(known, name):

@@ -88,6 +88,13 @@ def _stated_of_learning(settings):
     return settings
 
 
+def _stated_of_classification(settings):
+    settings = dict(settings)
+    if settings.get("estimator") == "local_reparameterization_all":
+        settings["estimator"] = "auto"  # what auto means for these networks
+    return settings
+
+
 def _labels(run):
     settings = run.config["settings"]
     if settings["query_size"] < 1:
@@ -145,7 +152,7 @@ KINDS = {
                 ("epistemic", "Epistemic uncertainty (mean trace)", 1, 4),
             ),
             errors=(("test", "test_error"), ("validation", "val_error"), ("training", "train_error")),
-            stated=dict,
+            stated=_stated_of_classification,
             counts=("seed", "epochs", "patience"),
             texts=("model", "inference", "dataset"),
             missing=_epochs,
@@ -156,4 +163,5 @@ KINDS = {
 
 def own_of(kind, settings):
     """The settings that only some columns have, as sorted pairs of texts."""
+    settings = kind.stated(settings)
     return tuple((name, text_of(settings[name])) for name in sorted(kind.own) if name in settings)

@@ -91,7 +91,7 @@ def claims(results):
             "Epistemic uncertainty falls as accuracy rises.",
             "section 5.6",
             [
-                Estimate(f"{row}, {TITLES[name]}", results.values(row, name, epistemic_correlation), high=0,
+                Estimate(f"{row}, {TITLES[name]}", correlations(results, row, name), high=0,
                 unit="rank") for row in (published.VI_ALEXNET, published.VI_LENET) for name in datasets
             ],
             "The estimate is Spearman's rank correlation of both over the epochs of a run.",
@@ -130,12 +130,21 @@ def claims(results):
     ]  # fmt: skip
 
 
+def correlations(results, row, dataset):
+    """`epistemic_correlation` of the runs of a cell that have one, a dict from seed to number."""
+    found = results.values(row, dataset, epistemic_correlation)
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
 def epistemic_correlation(row):
-    """Spearman's correlation of test accuracy and epistemic uncertainty over the epochs of a run."""
+    """Spearman's correlation of test accuracy and epistemic uncertainty over the epochs of a run.
+
+    None for fewer than three tested epochs, or where one of the two never changes.
+    """
     errors, epistemic = row.metrics["test_error"], row.metrics["epistemic"]
     tested = ~np.isnan(errors)
     if tested.sum() < 3 or np.ptp(errors[tested]) == 0 or np.ptp(epistemic[tested]) == 0:
-        return 0.0
+        return None
     return float(stats.spearmanr(1 - errors[tested], epistemic[tested]).statistic)
 
 

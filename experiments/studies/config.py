@@ -1,5 +1,6 @@
 """The configuration of a study: which runs it compares, and how they are launched. Light: no TensorFlow."""
 
+import contextlib
 import dataclasses
 
 from bayes_layers.models.architectures import ARCHITECTURES
@@ -15,6 +16,14 @@ DIMENSIONS = {
     "kl_scales": "kl_scale",
     "loc_inits": "loc_init",
 }
+
+
+def check_not_both(changes, many, one):
+    """Raises SettingError if a list and a single value of one dimension are given, and differ."""
+    if many in changes and changes[many].strip() != str(changes[one]):
+        raise SettingError(
+            f"--{one}={changes[one]} is not valid besides --{many}={changes[many]}: it takes one of the two"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,10 +106,18 @@ class StudyConfig(StudySettings, LaunchSettings, ActiveLearningConfig):
         self.run_config(seed=self.seed + self.seeds - 1)
 
     def replace(self, **changes):
-        """A copy with other values; one value of a dimension (`arch`) is a study of that value (`archs`)."""
+        """A copy with other values; one value of a dimension (`arch`) is a study of that value (`archs`).
+
+        Of several values the first stands for all where settings are checked that depend on it.
+        """
         for many, one in DIMENSIONS.items():
             if one in changes:
-                changes.setdefault(many, str(changes[one]))
+                check_not_both(changes, many, one)
+                changes[many] = str(changes[one])
+            elif many in changes and changes[many].strip() != "all":
+                with contextlib.suppress(SettingError):  # of a value that is none; `values` says it better
+                    field = ActiveLearningConfig.__dataclass_fields__[one]
+                    changes[one] = check(field, changes[many].split(",")[0].strip())
         return super().replace(**changes)
 
     def values(self, dimension):

@@ -146,8 +146,8 @@ def test_what_only_one_network_has_is_refused():
     for settings in ({"penalty": lambda network: 0.0}, {"nll": mean_normal_nll}):
         with pytest.raises(ValueError, match="have no form with a replica axis"):
             ReplicaTrainer(network, 2, **settings)
-    with pytest.raises(ValueError, match="Dense2 .* has no form with a replica axis"):
+    with pytest.raises(ValueError, match=r"Dense2 .* has no form with a replica axis"):
         ReplicaTrainer(posterior_as_prior(network), 2)
     network.get_layer("Conv1").trainable = False
-    with pytest.raises(ValueError, match="Conv1 .* has no form with a replica axis"):
+    with pytest.raises(ValueError, match=r"Conv1 .* has no form with a replica axis"):
         ReplicaTrainer(network, 2)

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from experiments.comparison.config import ComparisonConfig
-from experiments.comparison.results import Cell, configs_of
+from experiments.comparison.results import COMPLETE, Cell, configs_of, read
 from experiments.shridhar import published
+from experiments.shridhar.claims import epistemic_correlation
 from experiments.shridhar.networks import NETWORKS
 from tests.conftest import ROOT
 from tests.shridhar.written import falling, write
@@ -181,3 +182,28 @@ def test_mistakes_and_choices(tmp_path, capsys):
     assert main(["x", f"--output_dir={tmp_path}", "--model=lenet5", "--dataset=mnist", "--dry_run"]) == 0
     said = capsys.readouterr().out
     assert said.count("missing") == 9 and "0 of 9 runs are complete" in said and "alexnet" not in said
+
+
+@pytest.mark.parametrize("name", ["table2", "figure7", "figure10"])
+def test_a_choice_of_nothing_is_refused(name, tmp_path, capsys):
+    assert main_of(name)(["x", f"--output_dir={tmp_path}", "--models=alexnet_half", "--report_only"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: --models=alexnet_half --inferences=all is not valid") and said.count("\n") == 1
+
+
+def test_a_run_ends_where_patience_does_however_it_was_made(tmp_path):
+    config = ComparisonConfig.preset("quick", epochs=6, dataset="digits", output_dir=str(tmp_path)).run_config()
+    write(config, [0.4, 0.2, 0.3, 0.25, 0.1, 0.05])
+    assert read(config).metrics["test_error"].tolist() == [0.4, 0.2, 0.3, 0.25, 0.1, 0.05]
+    stopped = read(config.replace(patience=2))
+    assert stopped.state == COMPLETE and stopped.metrics["test_error"].tolist() == [0.4, 0.2, 0.3, 0.25]
+    assert read(config.replace(epochs=9)).why == "at epoch 6 of 9"
+
+
+def test_a_correlation_that_is_none_is_not_counted(tmp_path):
+    config = ComparisonConfig.preset("quick", epochs=2, dataset="digits", output_dir=str(tmp_path)).run_config()
+    write(config, [0.4, 0.2])
+    assert epistemic_correlation(read(config)) is None
+    other = config.replace(epochs=4, seed=1)
+    write(other, [0.4, 0.3, 0.2, 0.1], epistemic=[0.1, 0.2, 0.3, 0.4])
+    assert epistemic_correlation(read(other)) == pytest.approx(1.0)

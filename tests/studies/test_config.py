@@ -37,7 +37,9 @@ def test_networks_without_bayesian_layers_are_run_once():
 def test_one_value_is_a_study_of_that_value():
     study = StudyConfig().replace(arch="CNN", kl_scale=60000.0)
     assert study.values("archs") == ("CNN",) and study.values("kl_scales") == (60000.0,)
-    assert StudyConfig().replace(arch="CNN", archs="BNN").values("archs") == ("BNN",)
+    with pytest.raises(SettingError, match="--arch=CNN is not valid besides --archs=BNN: it takes one of the two"):
+        StudyConfig().replace(arch="CNN", archs="BNN")
+    assert StudyConfig().replace(arch="CNN", archs="CNN").values("archs") == ("CNN",)
 
 
 def test_seeds_follow_the_first():
@@ -116,3 +118,14 @@ def test_an_estimator_that_was_asked_for_is_that_of_every_network():
     assert (
         "estimator=flipout" in parts[0] and "estimator" not in parts[1]
     )  # where it is the usual one, it is the same run
+
+
+def test_settings_that_depend_on_the_network_are_checked_with_those_of_the_list():
+    study = StudyConfig().replace(archs="lenet5,alexnet", inference="frequentist", dropout_layers="3", seeds=1)
+    assert {(run.arch, run.inference) for run in grid.runs(study)} == {
+        ("lenet5", "frequentist"), ("alexnet", "frequentist")
+    }  # fmt: skip
+    with pytest.raises(
+        SettingError, match="--inference=frequentist is not valid: it takes variational with --arch=BNN"
+    ):
+        grid.runs(StudyConfig().replace(archs="lenet5,BNN", inference="frequentist"))

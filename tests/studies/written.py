@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from experiments.active_learning.config import result_settings
+from experiments.active_learning.loop import stored_settings
 from experiments.records import tables
 from experiments.records.paths import record_path
 
@@ -23,8 +23,7 @@ def write(config, dataset, errors, seconds=1.0):
     """
     path = record_path(config, dataset)
     path.mkdir(parents=True)
-    settings = {**result_settings(config), "max_labels": config.max_labels, "test_every": 1, "dataset": dataset}
-    settings |= {"test_dropout": "false", "precision": "float32", "jit_compile": "false"}
+    settings = {**stored_settings(config, path, dataset), "precision": "float32", "jit_compile": "false"}
     (path / "config.json").write_text(json.dumps({"settings": settings, "device": "a processor"}))
     rows = [
         tables.row(
