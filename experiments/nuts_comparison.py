@@ -11,68 +11,13 @@ The mean-field fits are those of split 0 of `python -m experiments.prior_study` 
 in <output_dir>/nuts_comparison/: distances.csv and .md, <dataset>.png. Records hold the draws and all predictive grids.
 """
 
-import dataclasses
 import pathlib
 import sys
 
-from bayes_layers.layers.prior_names import HYPERPRIORS, PROPER_PRIORS
-from bayes_layers.settings import SettingError, Settings, names_in, setting
 from experiments import entry
 from experiments.errors import UserError
 from experiments.priors import config as study
-from experiments.records.paths import text_of
-
-QUICK = {"datasets": "moons", "draws": 100, "burn_in": 100, "chains": 2, "rounds": 1, "full_rank_steps": 300}
-
-
-@dataclasses.dataclass(frozen=True)
-class NutsSettings(Settings):
-    """NUTS and full-rank ADVI"""
-
-    draws: int = setting(500, "Draws of each chain and round.", minimum=10, maximum=1_000_000)
-    burn_in: int = setting(300, "Draws before them, in which the step size adapts.", minimum=10, maximum=1_000_000)
-    chains: int = setting(4, "Chains, from different starts.", minimum=2, maximum=256)
-    max_rhat: float = setting(
-        1.01, "Rounds are added until R-hat of all predictions is below this.", above=1, maximum=2
-    )
-    rounds: int = setting(20, "The most rounds.", minimum=1, maximum=1000)
-    full_rank_steps: int = setting(5000, "Steps of the full-rank fit.", minimum=1, maximum=1_000_000)
-    full_rank_rate: float = setting(0.003, "Its learning rate at the start.", above=0, maximum=1)
-
-
-@dataclasses.dataclass(frozen=True)
-class NutsComparisonConfig(NutsSettings, study.PriorStudyConfig):
-    """Every setting of `python -m experiments.nuts_comparison`."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        if any(prior not in PROPER_PRIORS for prior in names_in("priors", self.priors, PROPER_PRIORS)):
-            raise SettingError(f"--priors={self.priors} is not valid: it takes all, or {', '.join(PROPER_PRIORS)}")
-
-    def replace(self, **changes):
-        """A copy with other values; `quick` brings its own protocol where nothing else was given."""
-        if changes.get("quick"):
-            changes = {**QUICK, "hyperpriors": "fixed", **changes}
-        return super().replace(**changes)
-
-    @property
-    def cells(self):
-        """The chosen (prior, hyperprior) pairs, of proper priors."""
-        priors = names_in("priors", self.priors, PROPER_PRIORS)
-        return tuple((p, h) for p in priors for h in names_in("hyperpriors", self.hyperpriors, HYPERPRIORS))
-
-    @property
-    def nuts_protocol(self):
-        """The settings of sampling and of the full-rank fit, as a dict."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(NutsSettings)}
-
-    @property
-    def nuts_name(self):
-        """A directory's name that tells them."""
-        fields = dataclasses.fields(NutsSettings)
-        own = [f"{f.name}={text_of(getattr(self, f.name))}" for f in fields if getattr(self, f.name) != f.default]
-        return ",".join(own) or "default"
-
+from experiments.priors.nuts_config import NutsComparisonConfig, NutsSettings
 
 GROUPS = (*study.GROUPS[:1], NutsSettings, *study.GROUPS[1:])
 
@@ -95,11 +40,22 @@ def work(config):
     Raises:
       UserError: for whatever a user can mend.
     """
+    from experiments.records.lock import RecordLock
+
     directory = pathlib.Path(config.output_dir).expanduser() / "nuts_comparison"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        for place in (directory, config.nuts_records):
+            place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--output_dir={config.output_dir} cannot be used: {error.strerror}") from error
+    with RecordLock(config.nuts_records):
+        _make_missing(config, directory)
+        count = write_report(config, directory)
+    print(f"done: {count} cells; see {directory}/distances.md")
+
+
+def _make_missing(config, directory):
+    """Makes the records that do not exist yet, with a report after each."""
     tf = entry.start_tensorflow()
     tf.get_logger().setLevel("ERROR")  # it takes each cell's own functions for one that is traced again and again
     from experiments.priors import comparison
@@ -112,13 +68,13 @@ def work(config):
             numbers, _ = comparison.read(config, dataset, cell)
             print(f"{dataset}, {', '.join(cell)}: R-hat {numbers['rhat']:.4f}", file=sys.stderr, flush=True)
             write_report(config, directory)
-    print(f"done: {write_report(config, directory)} cells; see {directory}/distances.md")
 
 
 def write_report(config, directory):
     """Writes tables and pictures of the cells that are there; returns how many they are."""
     from experiments.priors import comparison
     from experiments.records import files
+    from experiments.records.lock import RecordLock
 
     found = {(d, cell): comparison.read(config, d, cell) for d in config.dataset_names for cell in config.cells}
     found = {place: record for place, record in found.items() if record is not None}
@@ -127,7 +83,8 @@ def write_report(config, directory):
         mine = {cell: record for (name, cell), record in found.items() if name == dataset}
         if mine:
             contents[f"{dataset}.png"] = comparison.picture(dataset, mine)
-    files.write_files(directory, contents)
+    with RecordLock(directory):  # one for all protocols
+        files.write_files(directory, contents)
     return len(found)
 
 

@@ -8,43 +8,43 @@ test set in their precision. The pairs' differences in test error come with a 95
 For the first seed, the float32 network also scores a part of the pool in both precisions, with the same draws: how many
 of the ten picks agree, and the rank correlation (Spearman) of the scores.
 
-Writes <output_dir>/precision_evidence/<dataset>/errors.csv and picks.csv; rows that are there are not computed again.
-Run time: about a minute per pair for BNN on two cores, less for the others.
+Writes <output_dir>/precision_evidence/<dataset>[/<setting>=<value>,...]/errors.csv and picks.csv; rows that are there
+are not computed again. Run time: about a minute per pair for BNN on two cores, less for the others.
 """
 
-import csv
 import dataclasses
-import pathlib
 import sys
 
 import numpy as np
 
-from bayes_layers.config import NetworkSettings, TrainingSettings
+from bayes_layers.config import NetworkSettings
 from bayes_layers.models.architectures import ARCHITECTURES
 from bayes_layers.settings import SettingError, Settings, names_in, setting
 from bayes_layers.streams import stream_generator, stream_key
 from bayes_layers.uncertainty.acquisitions import MOMENTS, MOMENTS_OF_SCORE
-from experiments import entry
+from experiments import entry, evidence
 from experiments.active_learning.config import DataSettings
-from experiments.records import files, tables
+from experiments.records.lock import RecordLock
+from experiments.records.record import make_directory
 
-ERROR_COLUMNS = ("arch", "mu_init", "labels", "seed", "float32", "bfloat16")
-PICK_COLUMNS = ("arch", "mu_init", "labels", "acquisition", "pool", "picks", "agree", "spearman")
+CELL = {"arch": str, "mu_init": float, "labels": int}
+ERROR_COLUMNS = {**CELL, "seed": int, "float32": float, "bfloat16": float}
+PICK_COLUMNS = {**CELL, "acquisition": str, "pool": int, "picks": int, "agree": int, "spearman": float}
 
 
 @dataclasses.dataclass(frozen=True)
 class EvidenceSettings(Settings):
     """Precision evidence"""
 
-    archs: str = setting("CNN,BNN-1,BNN-2,BNN", "Architectures, separated by commas, or all.")
-    mus: str = setting("-3,-5,-9,-11", "Initial means of rho, separated by commas.")
-    labels: int = setting(100, "Labelled images, drawn at random.", minimum=10)
-    seeds: int = setting(5, "Pairs.", minimum=1, maximum=1000)
+    archs: str = setting("CNN,BNN-1,BNN-2,BNN", "Architectures, separated by commas, or all.", result=False)
+    mus: str = setting("-3,-5,-9,-11", "Initial means of rho, separated by commas.", result=False)
+    labels: int = setting(100, "Labelled images, drawn at random.", minimum=10, result=False)
+    seeds: int = setting(5, "Pairs.", minimum=1, maximum=1000, result=False)
     num_samples: int = setting(100, "Monte-Carlo samples of the test and of the scoring pass.", minimum=2)
     pool_subset: int = setting(4000, "Images that are scored in both precisions.", minimum=100)
     test_subset: int = setting(0, "Test on so many of the test images; 0: all.", minimum=0)
     query_size: int = setting(10, "Picks.", minimum=1)
-    output_dir: str = setting("runs", "Where the results go.")
+    output_dir: str = setting("runs", "Where the results go.", result=False)
 
     def __post_init__(self):
         super().__post_init__()
@@ -66,7 +66,7 @@ class EvidenceSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class EvidenceConfig(EvidenceSettings, DataSettings, TrainingSettings):
+class EvidenceConfig(EvidenceSettings, DataSettings, evidence.FitSettings):
     """Every setting of this experiment."""
 
 
@@ -124,26 +124,76 @@ def compare_scores(network, images, count, num_samples):
     return rows
 
 
+def cell_of(row):
+    """Network, initial mean of rho and labels of a row."""
+    return tuple(row[name] for name in CELL)
+
+
 def summarize(errors, picks):
-    """Lines of text from the rows of both tables."""
+    """Lines of text from the rows of both tables, one for each network, initial mean of rho and number of labels."""
     from scipy import stats
 
     lines = []
-    for cell in dict.fromkeys((row["arch"], row["mu_init"]) for row in errors):
-        mine = [row for row in errors if (row["arch"], row["mu_init"]) == cell]
-        exact, low = (np.array([100 * float(row[name]) for row in mine]) for name in ("float32", "bfloat16"))
+    for cell in dict.fromkeys(map(cell_of, errors)):
+        mine = [row for row in errors if cell_of(row) == cell]
+        exact, low = (np.array([100 * row[name] for row in mine]) for name in ("float32", "bfloat16"))
         difference = low - exact
         half = stats.sem(difference) * stats.t.ppf(0.975, len(mine) - 1) if len(mine) > 1 else np.nan
-        agreements = [
-            f"{row['acquisition']} {row['agree']}/{row['picks']}"
-            for row in picks
-            if (row["arch"], row["mu_init"]) == cell
-        ]
+        agreements = [f"{row['acquisition']} {row['agree']}/{row['picks']}" for row in picks if cell_of(row) == cell]
         lines.append(
-            f"{cell[0]:<11} mu {float(cell[1]):>4g}: float32 {exact.mean():5.2f} %, bfloat16 {low.mean():5.2f} %, "
-            f"difference {difference.mean():+.2f} +- {half:.2f} ({len(mine)} pairs); picks {', '.join(agreements)}"
+            f"{cell[0]:<11} mu {cell[1]:>4g}, {cell[2]} labels: float32 {exact.mean():5.2f} %, "
+            f"bfloat16 {low.mean():5.2f} %, difference {difference.mean():+.2f} +- {half:.2f} ({len(mine)} pairs); "
+            f"picks {', '.join(agreements)}"
         )
     return lines
+
+
+class Tables:
+    """Both tables of a directory, with one commit per pair of networks."""
+
+    def __init__(self, directory):
+        self.errors = evidence.Table(directory / "errors.csv", ERROR_COLUMNS, (*CELL, "seed"))
+        self.picks = evidence.Table(directory / "picks.csv", PICK_COLUMNS, (*CELL, "acquisition"))
+
+    def read(self):
+        """Reads both again."""
+        self.errors.read()
+        self.picks.read()
+
+    def commit(self, error, picks):
+        """Writes a pair's rows: picks first, so that a pair whose error is there is whole after a kill in between."""
+        self.picks.put(picks)
+        self.errors.put([error])
+        if picks:
+            self.picks.write()
+        self.errors.write()
+
+    def missing(self, config):
+        """Pairs `(arch, mu_init, seed)` whose rows are not there, once each, in the order of seeds."""
+        cells = [(a, mu) for a in config.architectures for mu in (config.mu_values if a != "CNN" else (-3.0,))]
+        wanted = dict.fromkeys((*cell, seed) for seed in range(config.seeds) for cell in cells)
+        return [pair for pair in wanted if not self._is_whole(*pair, config.labels)]
+
+    def _is_whole(self, arch, mu, seed, labels):
+        has_picks = seed or arch == "CNN" or all((arch, mu, labels, name) in self.picks for name in MOMENTS_OF_SCORE)
+        return has_picks and (arch, mu, labels, seed) in self.errors
+
+
+def compare_pair(arch, mu, seed, dataset, config):
+    """Trains a network in both precisions.
+
+    Returns:
+      The row of errors, and the rows of picks (of the first seed, if it has noise).
+    """
+    head = {"arch": arch, "mu_init": mu, "labels": config.labels}
+    error, picks = {**head, "seed": seed}, []
+    for precision in ("float32", "bfloat16"):
+        network, pool = fitted(arch, mu, seed, precision, dataset, config)
+        error[precision] = test_error(network, seed, dataset, config)
+        if seed == 0 and precision == "float32" and network.is_stochastic:
+            rows = compare_scores(network, dataset.train_images[pool], config.query_size, config.num_samples)
+            picks = [{**head, "pool": len(pool), "picks": config.query_size, **row} for row in rows]
+    return error, picks
 
 
 def work(config):
@@ -151,40 +201,28 @@ def work(config):
     from experiments import datasets
 
     name = datasets.resolve(config.dataset, config.data_dir)
-    dataset = datasets.load(name, config.data_dir)
-    if config.labels + config.query_size > len(dataset.train_images):
-        raise SettingError(f"--labels={config.labels} is not valid: {name} has {len(dataset.train_images)} images")
-    entry.start_tensorflow()
-    directory = pathlib.Path(config.output_dir) / "precision_evidence" / name
-    directory.mkdir(parents=True, exist_ok=True)
-    errors, picks = _read(directory / "errors.csv"), _read(directory / "picks.csv")
-    done = {(row["arch"], float(row["mu_init"]), int(row["labels"]), int(row["seed"])) for row in errors}
-    cells = [(a, mu) for a in config.architectures for mu in (config.mu_values if a != "CNN" else (-3.0,))]
-    wanted = [(a, mu, seed) for seed in range(config.seeds) for a, mu in cells]
-    for number, (arch, mu, seed) in enumerate(wanted, 1):
-        if (arch, mu, config.labels, seed) in done:
-            continue
-        head = {"arch": arch, "mu_init": mu, "labels": config.labels}
-        row = {**head, "seed": seed}
-        for precision in ("float32", "bfloat16"):
-            network, pool = fitted(arch, mu, seed, precision, dataset, config)
-            row[precision] = test_error(network, seed, dataset, config)
-            if seed == 0 and precision == "float32" and network.is_stochastic:
-                images = dataset.train_images[pool]
-                for found in compare_scores(network, images, config.query_size, config.num_samples):
-                    picks.append({**head, "pool": len(pool), "picks": config.query_size, **found})
-                files.write_text(directory / "picks.csv", tables.csv_text(PICK_COLUMNS, picks))
-        errors.append(row)
-        files.write_text(directory / "errors.csv", tables.csv_text(ERROR_COLUMNS, errors))
-        print(f"[{number}/{len(wanted)}] {arch}, mu {mu:g}, seed {seed}", flush=True)
-    print("\n".join([f"{directory}:", *summarize(errors, picks)]))
+    directory = evidence.directory("precision_evidence", name, config)
+    found = Tables(directory)
+    if found.missing(config):
+        dataset = datasets.load(name, config.data_dir)
+        if config.labels + config.query_size > len(dataset.train_images):
+            raise SettingError(f"--labels={config.labels} is not valid: {name} has {len(dataset.train_images)} images")
+        make_directory(directory, config.output_dir)
+        with RecordLock(directory) as lock:
+            entry.start_tensorflow()
+            found.read()
+            missing = found.missing(config)
+            for number, (arch, mu, seed) in enumerate(missing, 1):
+                rows = compare_pair(arch, mu, seed, dataset, config)
+                lock.check()
+                found.commit(*rows)
+                print(f"[{number}/{len(missing)}] {arch}, mu {mu:g}, seed {seed}", flush=True)
+    print("\n".join([f"{directory}:", *summarize(found.errors.rows, found.picks.rows)]))
 
 
-def _read(path):
-    return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
-
-
-main = entry.point(work, EvidenceConfig, description=__doc__, groups=(EvidenceSettings, DataSettings, TrainingSettings))
+main = entry.point(
+    work, EvidenceConfig, description=__doc__, groups=(EvidenceSettings, DataSettings, evidence.FitSettings)
+)
 
 
 if __name__ == "__main__":

@@ -39,16 +39,19 @@ def work(config):
     Raises:
       UserError: for whatever a user can mend.
     """
+    from experiments.records.lock import RecordLock
+
     try:
         config.records.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--output_dir={config.output_dir} cannot be used: {error.strerror}") from error
-    tf = entry.start_tensorflow()
-    tf.get_logger().setLevel("ERROR")  # it takes each cell's own functions for one that is traced again and again
-    from experiments.priors.cells import make_missing
+    with RecordLock(config.records):
+        tf = entry.start_tensorflow()
+        tf.get_logger().setLevel("ERROR")  # it takes each cell's own functions for one that is traced again and again
+        from experiments.priors.cells import make_missing
 
-    make_missing(config, lambda line: print(line, file=sys.stderr, flush=True))
-    write_report(config)
+        make_missing(config, lambda line: print(line, file=sys.stderr, flush=True))
+        write_report(config)
     print(f"done: {len(config.cells)} cells, {config.splits} splits; see {config.directory}/accuracy.md")
 
 
@@ -57,10 +60,12 @@ def write_report(config):
     from experiments.priors import conclusions, pictures, report
     from experiments.priors.results import Results
     from experiments.records import files
+    from experiments.records.lock import RecordLock
 
     results = Results(config)
     contents = {**report.tables(results), "conclusions.md": conclusions.page(results), **pictures.pictures(results)}
-    files.write_files(config.directory, contents)
+    with RecordLock(config.directory):  # one for all protocols
+        files.write_files(config.directory, contents)
 
 
 main = entry.point(work, PriorStudyConfig, description=DESCRIPTION, groups=GROUPS, unit="split")

@@ -9,47 +9,49 @@ are compared with those of full scoring. What is random in the race's statement 
 best are also raced in `--orders` random orders of the same samples, against their own tenth score, the hardest
 threshold that there can be.
 
-Writes <output_dir>/racing_evidence/<dataset>/evidence.csv, a row per architecture, labels and acquisition; rows that
-are there are not computed again. Run time on two cores: half a minute per cell for the networks that are Bayesian from
-the first dense layer on, five minutes for the others, training not included; less with --pool_subset.
+Writes <output_dir>/racing_evidence/<dataset>[/<setting>=<value>,...]/evidence.csv, a row per architecture, labels and
+acquisition; rows that are there are not computed again. Run time on two cores: half a minute per cell for the networks
+that are Bayesian from the first dense layer on, five minutes for the others, training not included; less with
+--pool_subset.
 """
 
-import csv
 import dataclasses
 import math
-import pathlib
 import sys
 
 import numpy as np
 
-from bayes_layers.config import ComputeSettings, NetworkSettings, TrainingSettings
+from bayes_layers.config import DeviceSettings, NetworkSettings
 from bayes_layers.models.architectures import ARCHITECTURES
 from bayes_layers.processor import resolve_precision
-from bayes_layers.settings import SettingError, Settings, names_in, setting
+from bayes_layers.settings import SettingError, Settings, names_in, same_setting, setting
 from bayes_layers.streams import stream_generator, stream_key
 from bayes_layers.uncertainty.acquisitions import MOMENTS_OF_SCORE
-from experiments import entry
+from experiments import entry, evidence
 from experiments.active_learning.config import DataSettings
-from experiments.records import files, tables
+from experiments.records.lock import RecordLock
+from experiments.records.record import make_directory
 
-COLUMNS = (
-    "arch", "labels", "acquisition", "pool", "picks", "lost", "largest_gap", "share_of_samples", "threshold",
-    "order_picks", "order_lost",
-)  # fmt: skip
+KEY = ("arch", "labels", "acquisition")
+COLUMNS = {
+    "arch": str, "labels": int, "acquisition": str, "pool": int, "picks": int, "lost": int, "largest_gap": float,
+    "share_of_samples": float, "threshold": float, "order_picks": int, "order_lost": int,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class EvidenceSettings(Settings):
     """Racing evidence"""
 
-    archs: str = setting("all", "Architectures, separated by commas, or all.")
-    labels: str = setting("20,100,300,1000", "Numbers of labelled images, separated by commas.")
+    archs: str = setting("all", "Architectures, separated by commas, or all.", result=False)
+    labels: str = setting("20,100,300,1000", "Numbers of labelled images, separated by commas.", result=False)
     num_samples: int = setting(100, "Monte-Carlo samples.", minimum=20, maximum=1000)
     query_size: int = setting(10, "Picks.", minimum=1, maximum=1000)
     pool_subset: int = setting(0, "Score a random subset of the pool of this size; 0: the whole pool.", minimum=0)
     orders: int = setting(40, "Random orders of the samples in which the best are raced again.", minimum=0)
     seed: int = setting(0, "All randomness follows from it.", minimum=0, maximum=2**31 - 1)
-    output_dir: str = setting("runs", "Where the results go.")
+    precision: str = same_setting(DeviceSettings, "precision", DeviceSettings.precision)
+    output_dir: str = setting("runs", "Where the results go.", result=False)
 
     def __post_init__(self):
         super().__post_init__()
@@ -70,7 +72,7 @@ class EvidenceSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class EvidenceConfig(EvidenceSettings, DataSettings, TrainingSettings, ComputeSettings):
+class EvidenceConfig(EvidenceSettings, DataSettings, evidence.FitSettings):
     """Every setting of this experiment."""
 
 
@@ -178,9 +180,9 @@ def summarize(rows):
         mine = [row for row in rows if row["acquisition"] == name]
         if not mine:
             continue
-        total = {key: sum(int(row[key]) for row in mine) for key in ("picks", "lost", "order_picks", "order_lost")}
-        same = sum(int(row["lost"]) == 0 for row in mine)
-        shares = sorted(float(row["share_of_samples"]) for row in mine)
+        total = {key: sum(row[key] for row in mine) for key in ("picks", "lost", "order_picks", "order_lost")}
+        same = sum(row["lost"] == 0 for row in mine)
+        shares = sorted(row["share_of_samples"] for row in mine)
         kept, kept_in_orders = total["picks"] - total["lost"], total["order_picks"] - total["order_lost"]
         lines.append(
             f"{name:<16} cycles {same} of {len(mine)}, picks {kept} of {total['picks']}, "
@@ -195,36 +197,50 @@ def work(config):
     from experiments import datasets
 
     name = datasets.resolve(config.dataset, config.data_dir)
-    directory = pathlib.Path(config.output_dir) / "racing_evidence" / name
-    table = directory / "evidence.csv"
-    rows = list(csv.DictReader(table.read_text().splitlines())) if table.exists() else []
-    done = {(row["arch"], int(row["labels"])) for row in rows}
-    wanted = [(a, n) for n in config.label_counts for a in config.architectures if (a, n) not in done]
-    dataset = datasets.load(name, config.data_dir) if wanted else None
-    for labels in config.label_counts:
-        if dataset and labels + config.query_size > len(dataset.train_images):
-            raise SettingError(f"--labels={config.labels} is not valid: {name} has {len(dataset.train_images)} images")
-    if wanted:
-        entry.start_tensorflow()
-        directory.mkdir(parents=True, exist_ok=True)
-    for number, (arch, labels) in enumerate(wanted, 1):
+    directory = evidence.directory("racing_evidence", name, config)
+    table = evidence.Table(directory / "evidence.csv", COLUMNS, KEY)
+    if _missing(table, config):
+        dataset = datasets.load(name, config.data_dir)
+        for labels in config.label_counts:
+            if labels + config.query_size > len(dataset.train_images):
+                raise SettingError(
+                    f"--labels={config.labels} is not valid: {name} has {len(dataset.train_images)} images"
+                )
+        make_directory(directory, config.output_dir)
+        with RecordLock(directory) as lock:
+            entry.start_tensorflow()
+            table.read()
+            _fill(table, dataset, config, lock)
+    print("\n".join([f"{table.path}:", *summarize(table.rows)]))
+
+
+def _missing(table, config):
+    """Pairs of architecture and labels whose rows are not there, once each."""
+    wanted = dict.fromkeys((arch, labels) for labels in config.label_counts for arch in config.architectures)
+    return [cell for cell in wanted if not all((*cell, name) in table for name in MOMENTS_OF_SCORE)]
+
+
+def _fill(table, dataset, config, lock):
+    """Makes the missing rows, and writes the table after each cell."""
+    missing = _missing(table, config)
+    for number, (arch, labels) in enumerate(missing, 1):
         probabilities = samples_of(arch, labels, dataset, config)
         generator = stream_generator(config.seed, "orders", labels)
         replay = make_replay(len(probabilities), probabilities.shape[2])
         for acquisition in MOMENTS_OF_SCORE:
             found = judge(acquisition, probabilities, config.query_size, config.orders, generator, replay)
             head = {"arch": arch, "labels": labels, "acquisition": acquisition, "pool": probabilities.shape[1]}
-            rows.append({**head, **found})
-        files.write_text(table, tables.csv_text(COLUMNS, rows))
-        print(f"[{number}/{len(wanted)}] {arch}, {labels} labels", flush=True)
-    print("\n".join([f"{table}:", *summarize(rows)]))
+            table.put([{**head, **found}])
+        lock.check()
+        table.write()
+        print(f"[{number}/{len(missing)}] {arch}, {labels} labels", flush=True)
 
 
 main = entry.point(
     work,
     EvidenceConfig,
     description=__doc__,
-    groups=(EvidenceSettings, DataSettings, TrainingSettings, ComputeSettings),
+    groups=(EvidenceSettings, DataSettings, evidence.FitSettings),
 )
 
 

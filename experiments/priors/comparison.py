@@ -3,10 +3,14 @@
 import numpy as np
 
 from bayes_layers.streams import stream_generator, stream_key
+from experiments.errors import UserError
 from experiments.priors import cells
+from experiments.priors.config import smaller
+from experiments.priors.nuts_config import NUTS
 from experiments.priors.toy import grid_points, make_split
 from experiments.records import arrays as records
 from experiments.records import facts
+from experiments.records.lock import RecordLock
 from experiments.studies.render import to_csv, to_markdown
 
 METHODS = {"nuts": "NUTS", "mean_field": "mean-field ADVI", "full_rank": "full-rank ADVI"}
@@ -16,7 +20,11 @@ KEPT = 500  # draws of a chain, evenly spaced, that predictions are made of
 
 def record_path(config, dataset, cell):
     """Where the record of one cell lies."""
-    return config.records / "nuts" / config.nuts_name / dataset / f"{','.join(cell)}.npz"
+    return config.nuts_records / _place(dataset, cell)
+
+
+def _place(dataset, cell):
+    return f"{dataset}/{','.join(cell)}.npz"
 
 
 def read(config, dataset, cell):
@@ -26,10 +34,37 @@ def read(config, dataset, cell):
       RecordError: if it is damaged or of another protocol.
     """
     path = record_path(config, dataset, cell)
-    found = records.read(path)
+    found = _read_of_study(path, config)
     if found is not None:
         records.check_protocol(path, found[0]["nuts_protocol"], config.nuts_protocol)
     return found
+
+
+def _read_of_study(path, config):
+    found = records.read(path)
+    if found is not None:
+        records.check_protocol(path, found[0].get("protocol"), config.protocol)
+    return found
+
+
+def converged(config, dataset, cell, max_rhat):
+    """The best comparison of one cell of a study, whatever the settings of the sampler.
+
+    Args:
+      config: a `PriorStudyConfig`.
+      dataset, cell: which one.
+      max_rhat: chains whose R-hat is not below this do not count.
+
+    Returns:
+      `(numbers, arrays)` with the most effective draws, or None if there is none that counts.
+
+    Raises:
+      RecordError: if a record is damaged or of another protocol.
+    """
+    paths = sorted((config.records / NUTS).glob(f"*/{_place(dataset, cell)}"))
+    found = [record for record in (_read_of_study(path, config) for path in paths) if record is not None]
+    counted = [record for record in found if record[0]["rhat"] < max_rhat]
+    return max(counted, key=lambda record: record[0]["effective_draws"], default=None)
 
 
 class Comparer:
@@ -54,9 +89,7 @@ class Comparer:
         from experiments.priors.joint import ToyModel
 
         config = self.config
-        if cells.read(config, dataset, self.cell, SPLIT) is None:
-            self._maker.make(dataset, SPLIT)
-        fitted, study = cells.read(config, dataset, self.cell, SPLIT)
+        fitted, study = self._study_record(dataset)
         scale = fitted.get("scale", 1.0)
         split = make_split(dataset, config.noise, config.seed, SPLIT)
         model = ToyModel(split.x, split.y, *self.cell, scale)
@@ -72,6 +105,15 @@ class Comparer:
         head |= {"mean_field_elbo": fitted["elbo"], "protocol": config.protocol, "nuts_protocol": config.nuts_protocol}
         head |= {"versions": facts.versions(), "git_commit": facts.git_commit()}
         records.write(record_path(config, dataset, self.cell), head, arrays)
+
+    def _study_record(self, dataset):
+        """The record of the prior study, made if it is missing."""
+        found = cells.read(self.config, dataset, self.cell, SPLIT)
+        if found is None:
+            with RecordLock(self.config.records):
+                self._maker.make(dataset, SPLIT)
+            found = cells.read(self.config, dataset, self.cell, SPLIT)
+        return found
 
     def _sample(self, dataset, model, split, scale, grid):
         """Draws and diagnostics of NUTS: rounds, each going on where the last one ended, until R-hat is small.
@@ -111,6 +153,9 @@ class Comparer:
         """Predictions of the full-rank fit with the largest ELBO, and that ELBO in nats.
 
         One fit begins at the mean-field one, so that the larger family is never judged by a worse optimum.
+
+        Raises:
+          UserError: if a fit diverges.
         """
         from experiments.priors.judge import full_rank
 
@@ -122,6 +167,8 @@ class Comparer:
             seed = (key % 2**31, (key >> 32) % 2**31)
             steps, rate = config.full_rank_steps, config.full_rank_rate
             draws, elbo = full_rank(model, start, spread, steps, rate, 1000, seed)
+            if not np.isfinite(elbo):
+                raise UserError(f"the full-rank fit diverged: its ELBO is {elbo}; {smaller(config, 'full_rank_rate')}")
             if best is None or elbo > best[1]:
                 best = draws, elbo
         return model.probabilities(best[0], grid), best[1]

@@ -5,15 +5,16 @@
 > hyperpriors is almost all gives the better results, especially on noisy data.
 """
 
-import csv
-
 import numpy as np
 
+from bayes_layers.layers.prior_names import PROPER_PRIORS
+from experiments.priors import comparison
+from experiments.priors.nuts_config import NutsSettings
 from experiments.studies.claims import UNDECIDED, Claim, compare, judge
 from experiments.studies.claims_page import comparison_table
 
-NUTS_TABLE = ("nuts_comparison", "distances.csv")
-HOW = """
+MAX_RHAT = NutsSettings.max_rhat
+HOW = f"""
 ## How this was decided
 
 - A pair is two numbers of the same split. The claim is always that a is lower than b. Differences come with Student's
@@ -21,10 +22,11 @@ HOW = """
 - Supported: an adjusted p of at most 0.05, all comparisons the claimed way. Not supported: an adjusted p of at most
   0.05 against it. Undecided: everything else, and always below 6 splits.
 - The first conclusion is not a matter of accuracy: only a comparison with the exact posterior can tell
-  (`python -m experiments.nuts_comparison`, whose table is read here if it is there). An approximation is called good
-  if the predictive means differ by less than 0.05 on an average, and fair in its spread if the mean predictive standard
-  deviation is between 0.8 and 1.25 times the exact one; supported if all cells are both, not supported if most are not
-  fair.
+  (`python -m experiments.nuts_comparison` with the settings of this study; of its records those count whose R-hat is
+  below {MAX_RHAT:g}). An approximation is called good if the predictive means differ by less than 0.05 on an average,
+  and fair in its spread if the mean predictive standard deviation is between 0.8 and 1.25 times the exact one;
+  supported if all cells of this study with a proper prior were compared and are both, not supported if most of those
+  compared are not fair.
 """
 
 
@@ -107,19 +109,20 @@ def _mean_error(results, dataset, cells):
 
 
 def _approximation(config):
-    """Verdict and sentence on the first conclusion, from the table of the comparison with NUTS."""
-    path = config.directory.parent.joinpath(*NUTS_TABLE)
-    if not path.exists():
-        return UNDECIDED, "No comparison with the exact posterior was made yet."
-    rows = [row for row in csv.DictReader(path.read_text().splitlines()) if row["method"] == "mean_field"]
+    """Verdict and sentence on the first conclusion, from the records of the comparison with NUTS."""
+    wanted = [(d, cell) for d in config.dataset_names for cell in config.cells if cell[0] in PROPER_PRIORS]
+    found = [comparison.converged(config, *place, MAX_RHAT) for place in wanted]
+    rows = [comparison.distances(arrays, "mean_field") for _, arrays in filter(None, found)]
+    coverage = f"{len(rows)} of {len(wanted)} cells with a proper prior (R-hat below {MAX_RHAT:g})"
     if not rows:
-        return UNDECIDED, "No comparison with the exact posterior was made yet."
-    means = np.array([float(row["mean_distance"]) for row in rows])
-    ratios = np.array([float(row["stddev_ratio"]) for row in rows])
+        return UNDECIDED, f"No comparison with the exact posterior was made yet: of {coverage}."
+    means = np.array([row["mean_distance"] for row in rows])
+    ratios = np.array([row["stddev_ratio"] for row in rows])
     good, fair = means < 0.05, (ratios > 0.8) & (ratios < 1.25)
-    word = "supported" if np.all(good & fair) else "not supported" if np.mean(fair) < 0.5 else UNDECIDED
+    is_supported = len(rows) == len(wanted) and np.all(good & fair)
+    word = "supported" if is_supported else "not supported" if np.mean(fair) < 0.5 else UNDECIDED
     return word, (
         f"Against NUTS, the mean-field predictive means differ by {means.mean():.3f} on an average (at most "
         f"{means.max():.3f}; good in {good.sum()} of {len(rows)} cells), but their spread is {ratios.min():.2f} to "
-        f"{ratios.max():.2f} times the exact one (fair in {fair.sum()} of {len(rows)})."
+        f"{ratios.max():.2f} times the exact one (fair in {fair.sum()} of {len(rows)}). Compared were {coverage}."
     )

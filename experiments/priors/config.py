@@ -143,3 +143,8 @@ class PriorStudyConfig(CellSettings, ProtocolSettings, OutputSettings):
     def directory(self):
         """Where the results are written."""
         return pathlib.Path(self.output_dir).expanduser() / "prior_study"
+
+
+def smaller(config, name):
+    """The advice after a fit that diverged, with the learning rate's own name."""
+    return f"try a smaller --{name} (now {getattr(config, name):g})"

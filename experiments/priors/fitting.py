@@ -3,9 +3,12 @@
 import numpy as np
 
 from bayes_layers import ElboTrainer, Network, PosteriorPredictive
+from bayes_layers.inference.training import NonFiniteLossError
 from bayes_layers.layers import DenseLocalReparameterization
 from bayes_layers.layers.randomness import make_seed
 from bayes_layers.streams import stream_key
+from experiments.errors import UserError
+from experiments.priors.config import smaller
 from experiments.priors.toy import TRAIN
 
 UNITS = (5, 5, 2)
@@ -67,19 +70,15 @@ class Fitter:
 
         Returns:
           dict `elbo`, `nll`, `kl` of the kept fit: nats for all points, means over the last tenth of the steps.
+
+        Raises:
+          UserError: if a fit diverges.
         """
         best, values = None, None
         for restart in range(restarts):
             key = stream_key(self.config.seed, "weights", number, restart)
             self.network.assign(self.network.initial_values(make_seed(key)))
-            curve = self.trainer.fit(
-                x,
-                y,
-                epochs=self.config.steps,
-                kl_weight=1 / len(x),
-                seed=stream_key(self.config.seed, "fit", number),
-                cycle=restart,
-            )
+            curve = self._curve(x, y, number, restart)
             last = max(1, int(TAIL * self.config.steps))
             nll, kl = (float(curve[name][-last:].mean()) for name in ("nll", "kl"))
             found = {"elbo": -(nll * len(x) + kl), "nll": nll * len(x), "kl": kl}
@@ -88,6 +87,15 @@ class Fitter:
                 best, values = (loss, found), [weight.numpy() for weight in self.network.trainable_weights]
         self.network.assign(values)
         return best[1]
+
+    def _curve(self, x, y, number, restart):
+        """One fit from the weights that are assigned; what `ElboTrainer.fit` returns."""
+        config = self.config
+        seed = stream_key(config.seed, "fit", number)
+        try:
+            return self.trainer.fit(x, y, epochs=config.steps, kl_weight=1 / len(x), seed=seed, cycle=restart)
+        except NonFiniteLossError as error:
+            raise UserError(f"{error}; {smaller(config, 'learning_rate')}") from error
 
     def probabilities(self, x, number):
         """Posterior samples of the probability of class 1, `[S, N]`, of points `[N, 2]`."""

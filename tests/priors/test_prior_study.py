@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from experiments import nuts_comparison, prior_study
-from experiments.priors import cells, conclusions, toy
+from experiments.priors import cells, toy
 from experiments.priors.config import PriorStudyConfig
 from experiments.priors.toy import grid_points, make_split, svm_accuracy
+from experiments.records.lock import RecordLock
 
 TINY = {
     "datasets": "circles",
@@ -67,13 +68,6 @@ def test_files_and_numbers(study):
 def test_conclusions_have_numbers_and_no_verdict_on_two_splits(study):
     text = (study / "prior_study" / "conclusions.md").read_text()
     assert text.count("**undecided**") == 3 and "No comparison with the exact posterior" in text
-    directory = study / "nuts_comparison"
-    directory.mkdir()
-    header = "dataset,prior,hyperprior,method,mean_distance,stddev_ratio\n"
-    (directory / "distances.csv").write_text(header + "moons,normal,fixed,mean_field,0.01,0.5\n")
-    config = PriorStudyConfig(output_dir=str(study))
-    word, sentence = conclusions._approximation(config)
-    assert word == "not supported" and "0.50 to 0.50" in sentence
 
 
 def test_records_are_guarded(study, capsys):
@@ -84,6 +78,25 @@ def test_records_are_guarded(study, capsys):
     assert run(study, "--splits=2") == 1
     assert "is damaged" in capsys.readouterr().err.splitlines()[-1]
     path.write_bytes(kept)
+
+
+def test_a_second_process_is_told_that_the_study_is_in_use(study, capsys):
+    config = PriorStudyConfig(**TINY, splits=2, output_dir=str(study))
+    with RecordLock(config.records):
+        assert run(study, "--splits=3") == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"error: the record {config.records} is in use by process ")
+    assert not list(study.rglob("split2.npz")) and not list(study.rglob("lock"))
+    with RecordLock(study / "prior_study"):  # another protocol's process writes the tables
+        assert run(study, "--splits=2") == 1
+
+
+def test_a_fit_that_diverges_names_its_setting(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(toy, "SVM_GRID", {"C": [1], "gamma": [1]})
+    flags = ["--priors=normal", "--hyperpriors=inverse_gamma", "--steps=300", "--learning_rate=10", "--splits=1"]
+    assert run(tmp_path, *flags) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("error: the loss") and said.endswith("; try a smaller --learning_rate (now 10)")
 
 
 @pytest.mark.parametrize(
