@@ -133,7 +133,7 @@ class _Pruning:
             lambda: self._validate()["val_accuracy"],
             patience=self.config.patience,
             epochs=self.config.epochs,
-            kl_weight=kl_weights(whole, steps, 1, schedule=settings.get("kl_schedule", "constant")),
+            kl_weight=kl_weights(whole, steps, self.config.epochs, schedule=settings.get("kl_schedule", "constant")),
             seed=settings["seed"],
             cycle=CYCLE + len(self.stage_rows),
             progress=lambda epoch, value: self._tell(
