@@ -30,7 +30,7 @@ from experiments.errors import UserError
 from experiments.records import figures
 from experiments.records.paths import wrapped
 from experiments.records.small import SmallRecord
-from experiments.records.trained import open_trained, place_of
+from experiments.records.trained import open_trained, place_of, source_for_report
 from experiments.studies.render import to_markdown
 
 TITLES = {"magnitude": "|mu|", "snr": "|mu| / sigma"}
@@ -113,9 +113,14 @@ def make(config):
 
     Raises:
       UserError: if there is no trained network, or not of an image-classification run.
+      RecordError: with `report_only`, if the record's network is not the one that was pruned.
+      SettingError: if the network has none of the wanted scores.
     """
     book = book_of(config)
-    trained = None if config.report_only else _open(config)
+    if config.report_only:
+        book.make(None, source_for_report(config.record))
+        return book
+    trained = _open(config)
 
     def run(config):
         entry.start_tensorflow()
@@ -123,7 +128,7 @@ def make(config):
 
         return run_pruning(config, trained, book.path, lambda line: print(line, file=sys.stderr, flush=True))
 
-    book.make(run, trained and trained.sha256)
+    book.make(run, trained.sha256)
     return book
 
 
@@ -133,6 +138,11 @@ def _open(config):
         raise UserError(
             f"{config.record} is no record of experiments.image_classification, which keeps images for validation; "
             "bayes_layers.pruning prunes any network"
+        )
+    if set(config.names) == {"snr"} and trained.settings["inference"] != "variational":
+        raise SettingError(
+            f"--scores={config.scores} is not valid: it takes all or magnitude for this record, whose network has no "
+            "posterior"
         )
     return trained
 
