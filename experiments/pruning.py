@@ -30,7 +30,7 @@ from experiments.errors import UserError
 from experiments.records import figures
 from experiments.records.paths import wrapped
 from experiments.records.small import SmallRecord
-from experiments.records.trained import open_trained, place_of, source_for_report
+from experiments.records.trained import metrics_sha256, open_trained, place_of, source_for_report
 from experiments.studies.render import to_markdown
 
 TITLES = {"magnitude": "|mu|", "snr": "|mu| / sigma"}
@@ -128,7 +128,7 @@ def make(config):
 
         return run_pruning(config, trained, book.path, lambda line: print(line, file=sys.stderr, flush=True))
 
-    book.make(run, trained.sha256)
+    book.make(run, trained.sha256, metrics_sha256=metrics_sha256(config.record))
     return book
 
 

@@ -48,7 +48,11 @@ class SmallRecord:
     @property
     def source(self):
         """SHA-256 of what was examined; None if nothing was, or the tables are not there."""
-        return (self._known() or {}).get("source")
+        return self.stated("source")
+
+    def stated(self, name):
+        """What `settings.json` states under a name; None if it does not."""
+        return (self._known() or {}).get(name)
 
     def _known(self):
         file = self.path / SETTINGS
@@ -61,7 +65,7 @@ class SmallRecord:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _damaged(file, f"not the settings of a record: {error!r}") from error
 
-    def make(self, run, source=None, again=False):
+    def make(self, run, source=None, again=False, **facts_of_source):
         """Runs the experiment unless its tables are there; with `report_only` they have to be.
 
         Args:
@@ -70,6 +74,7 @@ class SmallRecord:
           source: SHA-256 of what is examined, or None; tables that were made of something else are made again. With
             `report_only` None stands for whatever they were made of.
           again: whether to make them again even so.
+          **facts_of_source: JSON values that `settings.json` states beside it.
 
         Raises:
           UserError: if the tables are to be read only, and are not there; if the directory cannot be made.
@@ -88,7 +93,7 @@ class SmallRecord:
             raise UserError(f"{self.path} cannot be made: {error.strerror}; give another --output_dir") from error
         with RecordLock(self.path) as lock:
             if again or not self._is_of(source):  # another process may just have made it
-                self._make(run, source, lock)
+                self._make(run, {"source": source, **facts_of_source}, lock)
             self._remove_unfinished()
 
     def _check(self, source):
@@ -104,7 +109,7 @@ class SmallRecord:
         known = self._known()
         return known is not None and known.get("source") == source
 
-    def _make(self, run, source, lock):
+    def _make(self, run, of_source, lock):
         contents = {name: _bytes(content) for name, content in run(self.config).items()}
         lock.check()
         files.remove(self.path / SETTINGS)
@@ -117,7 +122,7 @@ class SmallRecord:
         }
         origin = {"versions": facts.versions(), "git_commit": facts.git_commit(), "device": facts.device()}
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
-        files.write_json(self.path / SETTINGS, {"settings": settings, "source": source, **origin, "sha256": digests})
+        files.write_json(self.path / SETTINGS, {"settings": settings, **of_source, **origin, "sha256": digests})
 
     def _tidy(self):
         """Removes what a process has left that was killed after its last write, unless one is at work there."""

@@ -1,6 +1,7 @@
 """The trained network of a record, whatever experiment it is of."""
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import sys
@@ -90,6 +91,11 @@ def open_trained(path):
     if not found.checkpoint.exists():
         raise damaged(found.checkpoint, "it is missing, but the pointer names it")
     return found
+
+
+def metrics_sha256(path):
+    """SHA-256 of a record's metrics.csv, by which a record that is kept without its checkpoint is known."""
+    return hashlib.sha256((pathlib.Path(path).expanduser() / "metrics.csv").read_bytes()).hexdigest()
 
 
 def source_for_report(path):
