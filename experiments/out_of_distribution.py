@@ -42,7 +42,12 @@ SCORES = {
     "epistemic": "trace, epistemic",
 }
 BINS = 40
-LEFT_OUT = "left_out.csv"
+COLUMNS = {
+    "auroc.csv": ("foreign", "images", *SCORES),
+    "left_out.csv": ("foreign", "why"),
+    "scores.csv": ("kind", *SCORES),
+    "histograms.csv": ("kind", "score", "bin", "share"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,12 +118,8 @@ def measure(config, trained):
         area = {name: auroc(scores[trained.dataset][name], scores[kind][name]) for name in SCORES}
         lines.append({"foreign": kind, "images": len(images), **area})
     means = [{"kind": kind, **{name: float(np.mean(v)) for name, v in found.items()}} for kind, found in scores.items()]
-    return {
-        "auroc.csv": (("foreign", "images", *SCORES), lines),
-        LEFT_OUT: (("foreign", "why"), left_out),
-        "scores.csv": (("kind", *SCORES), means),
-        "histograms.csv": (("kind", "score", "bin", "share"), _histograms(scores)),
-    }
+    tables = (lines, left_out, means, _histograms(scores))
+    return {name: (columns, rows) for (name, columns), rows in zip(COLUMNS.items(), tables, strict=True)}
 
 
 def wanted(config, familiar):
@@ -137,9 +138,13 @@ def wanted(config, familiar):
     return kinds
 
 
+def _rows(book, name):
+    return book.rows(name, COLUMNS[name])
+
+
 def missing_of(book, kinds):
     """Those of the wanted `kinds` that a made record lacks."""
-    there = {row["foreign"] for row in book.rows("auroc.csv")}
+    there = {row["foreign"] for row in _rows(book, "auroc.csv")}
     return [kind for kind in kinds if kind not in there]
 
 
@@ -243,11 +248,11 @@ def work(config):
         wanted(config, trained.dataset)
         again = book.is_made and book.source == trained.sha256 and can_gain(config, trained, book)
         book.make(lambda config: measure(config, trained), trained.sha256, again)
-    familiar = book.rows("scores.csv")[0]["kind"]
+    familiar = _rows(book, "scores.csv")[0]["kind"]
     missing = missing_of(book, [kind for kind in config.kinds if kind != familiar])
-    text = table(book.rows("auroc.csv"), familiar, place_of(config.record), missing)
+    text = table(_rows(book, "auroc.csv"), familiar, place_of(config.record), missing)
     book.write("auroc.md", text.encode())
-    book.write_figure("histograms.png", draw(book.rows("histograms.csv"), wrapped(place_of(config.record))))
+    book.write_figure("histograms.png", draw(_rows(book, "histograms.csv"), wrapped(place_of(config.record))))
     print(f"{text}\nresults: {book.path}")
 
 

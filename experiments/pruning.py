@@ -27,6 +27,7 @@ import sys
 from bayes_layers.settings import SettingError, Settings, names_in, setting
 from experiments import entry
 from experiments.errors import UserError
+from experiments.examination.columns import CURVE, STAGES
 from experiments.records import figures
 from experiments.records.paths import wrapped
 from experiments.records.small import SmallRecord
@@ -202,8 +203,9 @@ def work(config):
     if not config.record:
         raise SettingError("--record= is not valid: it takes the directory of a record with a trained network")
     book = make(config)
-    stages = book.rows("stages.csv")
-    book.write_figure("curve.png", draw(book.rows("curve.csv"), stages, wrapped(place_of(config.record))))
+    stages = book.rows("stages.csv", STAGES)
+    curve = book.rows("curve.csv", CURVE)
+    book.write_figure("curve.png", draw(curve, stages, wrapped(place_of(config.record))))
     print(f"{summary(stages)}\nresults: {book.path}")
 
 

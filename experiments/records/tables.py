@@ -69,33 +69,16 @@ def from_text(table, text, columns=COLUMNS):
     Raises:
       ValueError: if it is not a table of this name.
     """
-    names, rows = _read(text, table)
-    if names != columns[table]:
-        raise ValueError(f"the columns of {table} are {','.join(columns[table])}, found {','.join(names)}")
-    return rows
-
-
-def whole_rows(text):
-    """The rows of a CSV text whose columns its first line says.
-
-    Raises:
-      ValueError: if it ends within a line, or a row has more or fewer cells than there are columns.
-    """
-    if not text.endswith("\n"):
-        raise ValueError("it ends within a line")
-    return _read(text, "it")[1]
-
-
-def _read(text, table):
-    """Column names and rows."""
     reader = csv.DictReader(io.StringIO(text))
     try:
         names, rows = tuple(reader.fieldnames or ()), list(reader)
     except csv.Error as error:
         raise ValueError(f"{table} is no CSV: {error}") from error
+    if names != columns[table]:
+        raise ValueError(f"the columns of {table} are {','.join(columns[table])}, found {','.join(names)}")
     if any(None in r or None in r.values() for r in rows):
         raise ValueError(f"{table} has a row that is too short or too long")
-    return names, rows
+    return rows
 
 
 def column(rows, name, kind=float):

@@ -29,6 +29,7 @@ from experiments.comparison import study
 from experiments.comparison.results import accuracy
 from experiments.comparison.tables import Entry, write
 from experiments.errors import RecordError, RecordInUse, UserError
+from experiments.examination.columns import STAGES
 from experiments.pruning import PruningConfig
 from experiments.records.load import load_tables
 from experiments.records.trained import metrics_sha256, open_trained
@@ -103,7 +104,7 @@ def stages_of(results, dataset):
                 continue
             why = mismatch(book, row)
             if not why:
-                found[seed] = book.rows("stages.csv")
+                found[seed] = book.rows("stages.csv", STAGES)
         except RecordError as error:
             why = str(error)
         if why:

@@ -43,7 +43,7 @@ def test_a_record_states_its_files(made):
     assert sorted(content(made.path)) == ["one.npz", SETTINGS, "squares.csv"]
     stated = json.loads((made.path / SETTINGS).read_text())["sha256"]
     assert stated == {name: hashlib.sha256((made.path / name).read_bytes()).hexdigest() for name in TABLE}
-    assert made.rows("squares.csv")[4] == {"x": "4", "y": "16"} and made.source == "first"
+    assert made.rows("squares.csv", ("x", "y"))[4] == {"x": "4", "y": "16"} and made.source == "first"
 
 
 def test_of_two_processes_one_makes_it(tmp_path):
@@ -83,7 +83,7 @@ def test_what_cannot_be_made_again_stays(made, error):
 
 def test_it_is_made_again_when_asked(made):
     made.make(lambda config: {"squares.csv": (("x",), [{"x": 7}])}, "first", again=True)
-    assert made.rows("squares.csv") == [{"x": "7"}]
+    assert made.rows("squares.csv", ("x",)) == [{"x": "7"}]
 
 
 @pytest.mark.parametrize("size", [0, 3, 8, 9, -2])
@@ -96,11 +96,16 @@ def test_a_truncated_table_is_named(made, size, is_old):
         del known["sha256"]
         settings.write_text(json.dumps(known))
         if size == 8:
-            assert len(made.rows("squares.csv")) == 1
+            assert len(made.rows("squares.csv", ("x", "y"))) == 1
             return
     with pytest.raises(RecordError, match=r"squares\.csv is damaged .*remove settings\.json there") as error:
-        made.rows("squares.csv")
+        made.rows("squares.csv", ("x", "y"))
     assert "\n" not in str(error.value)
+
+
+def test_a_table_of_other_columns_is_named(made):
+    with pytest.raises(RecordError, match=r"squares\.csv is damaged .the columns of squares\.csv are x,z, found x,y"):
+        made.rows("squares.csv", ("x", "z"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"settings": 3}', "\xff"])

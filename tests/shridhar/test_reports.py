@@ -11,6 +11,7 @@ import pytest
 from experiments import pruning
 from experiments.comparison.config import ComparisonConfig
 from experiments.comparison.results import Cell, Row, configs_of
+from experiments.examination.columns import STAGES
 from experiments.records.load import load_tables
 from experiments.records.trained import metrics_sha256
 from experiments.shridhar import published, table7
@@ -192,7 +193,7 @@ def pruned(row_path, directory, accuracy, **facts):
     book = pruning.book_of(pruning.PruningConfig(record=str(row_path), output_dir=str(directory)))
     stages = [{"score": score, "stage": "fine-tuned", "sparsity": 0.5, "test_accuracy": accuracy}
               for score in ("magnitude", "snr")]  # fmt: skip
-    book.make(lambda config: {"stages.csv": (("score", "stage", "sparsity", "test_accuracy"), stages)}, **facts)
+    book.make(lambda config: {"stages.csv": (STAGES, stages)}, **facts)
     return book.path
 
 
