@@ -112,8 +112,10 @@ def _remove_abandoned(path):
 
 
 def _is_alive(number):
-    import psutil  # here, not above: there is hardly ever a leftover
-
+    try:
+        import psutil  # here, not above: reports do without it, and then leave leftovers alone
+    except ImportError:
+        return True
     return psutil.pid_exists(number)
 
 
