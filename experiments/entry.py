@@ -11,6 +11,7 @@ from bayes_layers.settings import SettingError
 from experiments.errors import UserError
 
 OUT_OF_MEMORY = "not enough memory; try a smaller --batch_size, --num_samples, or fewer images"
+DIVERGED = "try a smaller --learning_rate, here or in the run whose network is trained further"
 EXIT_USAGE, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
 
 
@@ -69,6 +70,8 @@ def _guarded(work, config, unit):
     except Exception as error:
         if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which may not be loaded here
             return _fail(OUT_OF_MEMORY, EXIT_FAILED)
+        if type(error).__name__ == "NonFiniteLossError":  # of the module of training, which loads TensorFlow
+            return _fail(f"{error}; {DIVERGED}", EXIT_FAILED)
         raise
     finally:
         signal.signal(signal.SIGTERM, previous)

@@ -9,10 +9,11 @@ Expected: there is no number in the thesis. 0.5 is chance, 1 a perfect separatio
 epistemic uncertainty: its AUROC by that is exactly 0.5. Run time: a minute on two CPU cores, most of it for --foreign
 data sets that are read for the first time.
 
-The familiar images are the record's test set. Results are in
+The familiar images are the record's test set. Data sets that cannot be had are left out, which auroc.md says; once they
+can be had, the same command measures again. Results are in
 <output_dir>/out_of_distribution/<record>[/<setting>=<value>...]/: auroc.csv|md (a row per kind of foreign images, a
-column per score), scores.csv (mean scores), histograms.png, settings.json; with --report_only they are made anew from
-the CSV files, without TensorFlow.
+column per score), left_out.csv, scores.csv (mean scores), histograms.png, settings.json; with --report_only they are
+made anew from the CSV files, without TensorFlow.
 """
 
 import dataclasses
@@ -28,7 +29,7 @@ from experiments.examination import foreign
 from experiments.records import figures
 from experiments.records.paths import wrapped
 from experiments.records.small import SmallRecord
-from experiments.records.trained import open_trained, place_of
+from experiments.records.trained import open_trained, place_of, source_for_report
 from experiments.studies.render import to_markdown
 
 KINDS = ("digits", "mnist", "cifar10", *foreign.NOISES, *foreign.TRANSFORMS)
@@ -41,6 +42,12 @@ SCORES = {
     "epistemic": "trace, epistemic",
 }
 BINS = 40
+COLUMNS = {
+    "auroc.csv": ("foreign", "images", *SCORES),
+    "left_out.csv": ("foreign", "why"),
+    "scores.csv": ("kind", *SCORES),
+    "histograms.csv": ("kind", "score", "bin", "share"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,24 +106,76 @@ def measure(config, trained):
     key = stream_key(config.seed, "posterior")
     test_images = datasets.load(trained.dataset, config.data_dir).test_images
     scores = {trained.dataset: scores_of(predictive, test_images[: config.images], key)}
-    lines = []
-    for kind in config.kinds:
-        if kind == trained.dataset:
-            continue
+    lines, left_out = [], []
+    for kind in wanted(config, trained.dataset):
         try:
             images = foreign.foreign_images(kind, test_images, config.data_dir, config.images, config.seed)
         except DataError as error:
             print(f"left out: {kind}: {error}", file=sys.stderr)
+            left_out.append({"foreign": kind, "why": " ".join(str(error).split())})
             continue
         scores[kind] = scores_of(predictive, images, key)
         area = {name: auroc(scores[trained.dataset][name], scores[kind][name]) for name in SCORES}
         lines.append({"foreign": kind, "images": len(images), **area})
     means = [{"kind": kind, **{name: float(np.mean(v)) for name, v in found.items()}} for kind, found in scores.items()]
-    return {
-        "auroc.csv": (("foreign", "images", *SCORES), lines),
-        "scores.csv": (("kind", *SCORES), means),
-        "histograms.csv": (("kind", "score", "bin", "share"), _histograms(scores)),
-    }
+    tables = (lines, left_out, means, _histograms(scores))
+    return {name: (columns, rows) for (name, columns), rows in zip(COLUMNS.items(), tables, strict=True)}
+
+
+def wanted(config, familiar):
+    """The wanted kinds of images that are foreign to a network of the data set `familiar`.
+
+    Raises:
+      SettingError: if there are none.
+    """
+    kinds = [kind for kind in config.kinds if kind != familiar]
+    if not kinds:
+        others = ", ".join(kind for kind in KINDS if kind != familiar)
+        raise SettingError(
+            f"--foreign={config.foreign} is not valid: it takes all, or names of {others} for this record, whose "
+            f"network was trained on {familiar}"
+        )
+    return kinds
+
+
+def _rows(book, name):
+    return book.rows(name, COLUMNS[name])
+
+
+def missing_of(book, kinds):
+    """Those of the wanted `kinds` that a made record lacks."""
+    there = {row["foreign"] for row in _rows(book, "auroc.csv")}
+    return [kind for kind in kinds if kind not in there]
+
+
+def can_gain(config, trained, book):
+    """Whether measuring again would find kinds that a made record lacks, and lose none that it has.
+
+    Args:
+      config: a `ForeignConfig`.
+      trained: a `Trained` record.
+      book: its `SmallRecord`, which is made.
+    """
+    kinds = wanted(config, trained.dataset)
+    missing = missing_of(book, kinds)
+    if not missing:
+        return False
+    entry.start_tensorflow()  # before what reads data sets does it, aloud
+    try:
+        test_images = datasets.load(trained.dataset, config.data_dir).test_images
+    except DataError:
+        return False
+    able = {kind for kind in kinds if _can_be_had(kind, test_images, config)}
+    return able > set(kinds) - set(missing)
+
+
+def _can_be_had(kind, test_images, config):
+    try:
+        foreign.foreign_images(kind, test_images, config.data_dir, 1, config.seed)
+        return True
+    except DataError as error:
+        print(f"left out: {kind}: {error}", file=sys.stderr)
+        return False
 
 
 def _histograms(scores):
@@ -152,13 +211,24 @@ def draw(rows, title):
     return figure
 
 
-def table(rows, familiar, place):
-    """`auroc.md` from the rows of auroc.csv; `familiar` names the data set of the record at `place`."""
+def table(rows, familiar, place, missing=()):
+    """`auroc.md`.
+
+    Args:
+      rows: of auroc.csv.
+      familiar: the data set of the record.
+      place: where the record lies among all records.
+      missing: the kinds of images that were wanted and left out.
+
+    Returns:
+      str.
+    """
     header = ["foreign images", *SCORES.values()]
     lines = [[row["foreign"], *(f"{float(row[name]):.3f}" for name in SCORES)] for row in rows]
+    said = f"\nLeft out, since they could not be had: {', '.join(missing)}.\n" if missing else ""
     return (
         f"# Foreign images: AUROC of `{place}`\n\nFamiliar: the test set of {familiar}. 0.5 is chance, 1 perfect.\n\n"
-        f"{to_markdown(header, lines)}"
+        f"{to_markdown(header, lines)}{said}"
     )
 
 
@@ -171,11 +241,18 @@ def work(config):
     if not config.record:
         raise SettingError("--record= is not valid: it takes the directory of a record with a trained network")
     book = SmallRecord("out_of_distribution", config, place_of(config.record))
-    trained = None if config.report_only else open_trained(config.record)
-    book.make(lambda config: measure(config, trained), trained and trained.sha256)
-    text = table(book.rows("auroc.csv"), book.rows("scores.csv")[0]["kind"], place_of(config.record))
+    if config.report_only:
+        book.make(None, source_for_report(config.record))
+    else:
+        trained = open_trained(config.record)
+        wanted(config, trained.dataset)
+        again = book.is_made and book.source == trained.sha256 and can_gain(config, trained, book)
+        book.make(lambda config: measure(config, trained), trained.sha256, again)
+    familiar = _rows(book, "scores.csv")[0]["kind"]
+    missing = missing_of(book, [kind for kind in config.kinds if kind != familiar])
+    text = table(_rows(book, "auroc.csv"), familiar, place_of(config.record), missing)
     book.write("auroc.md", text.encode())
-    book.write_figure("histograms.png", draw(book.rows("histograms.csv"), wrapped(place_of(config.record))))
+    book.write_figure("histograms.png", draw(_rows(book, "histograms.csv"), wrapped(place_of(config.record))))
     print(f"{text}\nresults: {book.path}")
 
 

@@ -27,10 +27,11 @@ import sys
 from bayes_layers.settings import SettingError, Settings, names_in, setting
 from experiments import entry
 from experiments.errors import UserError
+from experiments.examination.columns import CURVE, STAGES
 from experiments.records import figures
 from experiments.records.paths import wrapped
 from experiments.records.small import SmallRecord
-from experiments.records.trained import open_trained, place_of
+from experiments.records.trained import metrics_sha256, open_trained, place_of, source_for_report
 from experiments.studies.render import to_markdown
 
 TITLES = {"magnitude": "|mu|", "snr": "|mu| / sigma"}
@@ -113,9 +114,14 @@ def make(config):
 
     Raises:
       UserError: if there is no trained network, or not of an image-classification run.
+      RecordError: with `report_only`, if the record's network is not the one that was pruned.
+      SettingError: if the network has none of the wanted scores.
     """
     book = book_of(config)
-    trained = None if config.report_only else _open(config)
+    if config.report_only:
+        book.make(None, source_for_report(config.record))
+        return book
+    trained = _open(config)
 
     def run(config):
         entry.start_tensorflow()
@@ -123,7 +129,7 @@ def make(config):
 
         return run_pruning(config, trained, book.path, lambda line: print(line, file=sys.stderr, flush=True))
 
-    book.make(run, trained and trained.sha256)
+    book.make(run, trained.sha256, metrics_sha256=metrics_sha256(config.record))
     return book
 
 
@@ -133,6 +139,11 @@ def _open(config):
         raise UserError(
             f"{config.record} is no record of experiments.image_classification, which keeps images for validation; "
             "bayes_layers.pruning prunes any network"
+        )
+    if set(config.names) == {"snr"} and trained.settings["inference"] != "variational":
+        raise SettingError(
+            f"--scores={config.scores} is not valid: it takes all or magnitude for this record, whose network has no "
+            "posterior"
         )
     return trained
 
@@ -192,8 +203,9 @@ def work(config):
     if not config.record:
         raise SettingError("--record= is not valid: it takes the directory of a record with a trained network")
     book = make(config)
-    stages = book.rows("stages.csv")
-    book.write_figure("curve.png", draw(book.rows("curve.csv"), stages, wrapped(place_of(config.record))))
+    stages = book.rows("stages.csv", STAGES)
+    curve = book.rows("curve.csv", CURVE)
+    book.write_figure("curve.png", draw(curve, stages, wrapped(place_of(config.record))))
     print(f"{summary(stages)}\nresults: {book.path}")
 
 

@@ -102,6 +102,17 @@ def _panel(top, bottom, count, confidence, accuracy):
     bottom.set(xlabel="confidence", ylabel="share", yscale="log", ylim=(1e-4, 1.5))
 
 
+def titles_of(paths):
+    """Dict from what each record is called to its path: its place among all records, or in full where two share it.
+
+    Args:
+      paths: the records' directories; one that is given twice counts once.
+    """
+    found = list(dict.fromkeys(pathlib.Path(path).expanduser().resolve() for path in paths))
+    places = [place_of(path) for path in found]
+    return {str(place if places.count(place) == 1 else path): path for place, path in zip(places, found, strict=True)}
+
+
 def work(config):
     """Writes the picture and its numbers.
 
@@ -111,7 +122,7 @@ def work(config):
     paths = [part for part in config.records.split(":") if part]
     if not paths:
         raise SettingError("--records= is not valid: it takes directories of records, separated by colons")
-    bins = {str(place_of(path)): last_bins(path) for path in paths}
+    bins = {title: last_bins(path) for title, path in titles_of(paths).items()}
     output = pathlib.Path(config.output).expanduser()
     output.parent.mkdir(parents=True, exist_ok=True)
     figures.save(draw(bins), output)

@@ -33,6 +33,18 @@ def test_diagrams_of_both_kinds_of_records(tmp_path, capsys):
     assert f"ECE = {expected:.4f}" in capsys.readouterr().out
 
 
+def test_records_at_the_same_place_under_different_roots(tmp_path, capsys):
+    paths = [fabricate(tmp_path / root / "al_mnist" / "digits" / "seed0") for root in ("one", "other")]
+    paths.append(fabricate(tmp_path / "one" / "al_mnist" / "digits" / "seed1"))
+    output = tmp_path / "reliability.png"
+    records = ":".join(map(str, [*paths, f"{tmp_path}/one/../one/al_mnist/digits/seed1"]))
+    assert reliability.main(["x", f"--records={records}", f"--output={output}"]) == 0
+    titles = [line.split(": ECE")[0] for line in capsys.readouterr().out.splitlines()[:-1]]
+    assert titles == [str(paths[0]), str(paths[1]), "al_mnist/digits/seed1"]
+    rows = csv.DictReader(output.with_suffix(".csv").read_text().splitlines())
+    assert list(dict.fromkeys(row["record"] for row in rows)) == titles
+
+
 def test_mistakes(tmp_path, capsys):
     assert reliability.main(["x"]) == 2 and "--records= is not valid" in capsys.readouterr().err
     assert reliability.main(["x", f"--records={tmp_path}"]) == 1 and "is not a record" in capsys.readouterr().err

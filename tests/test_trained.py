@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import datasets, image_classification, out_of_distribution, pruning
+from bayes_layers.inference import NonFiniteLossError
+from experiments import datasets, entry, image_classification, out_of_distribution, pruning
 from experiments.errors import DataError, RecordError
 from experiments.examination import foreign
 from experiments.records.trained import open_trained, place_of
@@ -21,6 +23,11 @@ TINY = ["--dataset=digits", "--preset=quick", "--epochs=1", "--num_samples=2", "
 
 def rows(path):
     return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def copied(record, path):
+    shutil.copytree(record, path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +145,93 @@ def test_foreign_images(record, tmp_path, capsys):
     before = (directory / "auroc.md").read_bytes()
     assert out_of_distribution.main([*command, "--report_only"]) == 0
     assert (directory / "auroc.md").read_bytes() == before and b"| uniform_noise |" in before
+    assert b"Left out, since they could not be had: mnist." in before
+    (left_out,) = rows(directory / "left_out.csv")
+    assert left_out["foreign"] == "mnist" and left_out["why"].startswith("MNIST is not prepared")
     assert out_of_distribution.main(["x", "--foreign=cats"]) == 2
     assert "--foreign=cats is not valid: it takes all, or names of digits, mnist" in capsys.readouterr().err
+
+
+def test_what_was_left_out_is_measured_once_it_can_be_had(record, tmp_path, monkeypatch, capsys):
+    command = ["x", f"--record={record}", "--foreign=mnist,cifar10,inverted", "--images=20", "--num_samples=2"]
+    command.append(f"--output_dir={tmp_path}")
+    load, able = datasets.load, {"digits", "mnist"}
+
+    def some(name, data_dir=""):
+        if name not in able:
+            raise DataError(f"{name} is away")
+        return load("digits")
+
+    monkeypatch.setattr(datasets, "load", some)
+    kinds = []
+    for present in ({"digits", "mnist"}, {"digits", "cifar10"}, {"digits"}, {"mnist", "cifar10"}):
+        able = present
+        assert out_of_distribution.main(command) == 0
+        directory = next(tmp_path.glob("**/settings.json")).parent
+        kinds.append([row["foreign"] for row in rows(directory / "auroc.csv")])
+    assert kinds == 4 * [["mnist", "inverted"]]  # what is there is not given up for something else
+    made = (directory / "settings.json").stat().st_mtime_ns
+    able = {"digits", "mnist", "cifar10"}
+    capsys.readouterr()
+    for _ in range(2):
+        assert out_of_distribution.main(command) == 0
+        assert [row["foreign"] for row in rows(directory / "auroc.csv")] == ["mnist", "cifar10", "inverted"]
+    assert "Left out" not in (directory / "auroc.md").read_text() and "left out" not in capsys.readouterr().err
+    assert (directory / "settings.json").stat().st_mtime_ns > made and rows(directory / "left_out.csv") == []
+
+
+def test_meaningless_requests_are_named(record, tmp_path, capsys):
+    command = ["x", f"--record={record}", "--foreign=digits", f"--output_dir={tmp_path}"]
+    assert out_of_distribution.main(command) == 2
+    said = capsys.readouterr().err
+    assert "--foreign=digits is not valid: it takes all, or names of mnist, cifar10, uniform_noise" in said
+    frequentist = copied(record, tmp_path / "image_classification" / "other")
+    known = json.loads((frequentist / "config.json").read_text())
+    known["settings"]["inference"] = "frequentist"
+    (frequentist / "config.json").write_text(json.dumps(known))
+    command = ["x", f"--record={frequentist}", "--scores=snr", f"--output_dir={tmp_path}"]
+    assert pruning.main(command) == 2
+    assert "--scores=snr is not valid: it takes all or magnitude for this record" in capsys.readouterr().err
+    assert not list(tmp_path.glob("**/settings.json"))
+
+
+def test_a_report_is_of_the_records_network(pruned, record, tmp_path, capsys):
+    """Another network at the same place under another root, and then none."""
+    command, directory = pruned
+    other = copied(record, tmp_path / place_of(record))
+    report = ["x", f"--record={other}", *command[2:], "--report_only"]
+    assert pruning.main(report) == 0 and "note" not in capsys.readouterr().err
+    pointer = other / "checkpoint" / "latest"
+    pointer.write_text(json.dumps({**json.loads(pointer.read_text()), "sha256": "0" * 64}))
+    assert pruning.main(report) == 1
+    said = capsys.readouterr().err
+    assert "was made of another state of the record; leave --report_only out" in said and said.count("\n") == 1
+    shutil.rmtree(other / "checkpoint")  # as it is kept in small
+    assert pruning.main(report) == 0 and "has no checkpoint: it holds no trained network" in capsys.readouterr().err
+    shutil.rmtree(other)
+    assert pruning.main(report) == 0
+    assert "note: not compared with the record's network" in capsys.readouterr().err
+    assert (directory / "stages.csv").exists()
+
+
+def test_a_damaged_table_of_a_pruning_is_named(pruned, record, tmp_path, capsys):
+    command, _ = pruned
+    shutil.copytree(record.parents[4] / "pruning", tmp_path / "pruning")
+    stages = next(tmp_path.glob("**/stages.csv"))
+    stages.write_bytes(stages.read_bytes()[:600])
+    assert pruning.main([*command[:-1], f"--output_dir={tmp_path}"]) == 1
+    said = capsys.readouterr().err
+    assert "stages.csv is damaged" in said and "remove settings.json" in said and said.count("\n") == 1
+
+
+def test_training_that_diverges_is_one_line(capsys):
+    def work(config):
+        raise NonFiniteLossError(2, 3, float("nan"))
+
+    assert entry.point(work, pruning.PruningConfig, description="")(["x"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: the loss is nan in epoch 2, step 3; try a smaller --learning_rate")
+    assert said.count("\n") == 1
 
 
 def test_images_in_another_shape():

@@ -10,12 +10,10 @@ from bayes_layers.streams import stream_key
 from bayes_layers.uncertainty import evaluate
 from experiments import datasets
 from experiments.classification.data import split_of
+from experiments.examination.columns import CURVE, LAYERS, STAGES
 from experiments.records import arrays, files
 from experiments.records.small import UNFINISHED
 
-CURVE = ("score", "sparsity", "threshold", "val_accuracy", "test_accuracy", "test_nll", "test_ece")
-STAGES = ("score", "stage", "epochs", "sparsity", "parameters", "val_accuracy", "test_accuracy", "test_nll", "test_ece")
-LAYERS = ("score", "stage", "layer", "weights", "kept", "sparsity", "parameters")
 CYCLE = 1_000_000  # of the minibatches and noise of these trainings: another than any run's
 
 
@@ -133,7 +131,7 @@ class _Pruning:
             lambda: self._validate()["val_accuracy"],
             patience=self.config.patience,
             epochs=self.config.epochs,
-            kl_weight=kl_weights(whole, steps, 1, schedule=settings.get("kl_schedule", "constant")),
+            kl_weight=kl_weights(whole, steps, self.config.epochs, schedule=settings.get("kl_schedule", "constant")),
             seed=settings["seed"],
             cycle=CYCLE + len(self.stage_rows),
             progress=lambda epoch, value: self._tell(

@@ -1,13 +1,18 @@
-"""A record that is one file: arrays and a JSON head, written at once and durably."""
+"""A record that is one file: arrays and a JSON head, written at once and durably, with a SHA-256 of both.
 
+A zip file's own check sums cover neither its headers nor its directory.
+"""
+
+import hashlib
 import io
 import json
-import zipfile
 
 import numpy as np
 
 from experiments.errors import RecordError
 from experiments.records import files
+
+DIGEST = "content_sha256"
 
 
 def read(path):
@@ -23,19 +28,43 @@ def read(path):
       RecordError: if it is damaged.
     """
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as file:
-            arrays = {name: file[name] for name in file.files}
-        return json.loads(str(arrays.pop("record"))), arrays
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, TypeError) as error:
-        raise RecordError(f"{path} is damaged ({error}); delete it to have it made again") from error
+    try:
+        return _content(data)
+    except Exception as error:  # a damaged zip file fails in many ways
+        why = " ".join(str(error).split())[:150] or type(error).__name__
+        raise RecordError(f"{path} is damaged ({why}); delete it to have it made again") from error
+
+
+def _content(data):
+    """`(head, arrays)` of a file's bytes; raises whatever there is to raise if they are damaged."""
+    with np.load(io.BytesIO(data)) as file:
+        arrays = {name: file[name] for name in file.files}
+    head = json.loads(str(arrays.pop("record")))
+    expected = head.pop(DIGEST, None)  # the first records do not state it
+    if expected is not None and expected != _digest(head, arrays):
+        raise ValueError("its SHA-256 is not the one that it states")
+    return head, arrays
+
+
+def _digest(head, arrays):
+    """SHA-256 of a head, and of the names, types, shapes and values of arrays."""
+    digest = hashlib.sha256(json.dumps(head).encode())
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def write(path, head, arrays):
     """Writes a head (JSON values) and a dict of arrays; the directory is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(path, files.npz_bytes({"record": np.array(json.dumps(head)), **arrays}))
+    head = json.loads(json.dumps(head))  # as it will be read
+    record = json.dumps({**head, DIGEST: _digest(head, arrays)})
+    files.write_bytes(path, files.npz_bytes({"record": np.array(record), **arrays}))
 
 
 def check_protocol(path, found, wanted):

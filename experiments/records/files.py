@@ -1,10 +1,14 @@
 """Files that are either the old or the new ones, whatever happens: temporary file, fsync, rename.
 
+A temporary file's name holds the process's number: two processes that write one file at once leave one of both
+contents, whole.
+
 Every step goes through `_step`, where a test can stop the process: `BAYES_LAYERS_FAULT=kill:17` kills
 it before its 17th step, `BAYES_LAYERS_FAULT=enospc:17` lets that step find a full disk.
 """
 
 import errno
+import glob
 import io
 import json
 import os
@@ -42,7 +46,8 @@ def write_bytes(path, data):
       OSError: as the file system says; the old file is then still there.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}{_TEMPORARY}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    _remove_abandoned(path)
     try:
         _step(path)
         with open(temporary, "wb") as file:
@@ -96,6 +101,22 @@ def remove_temporaries(directory):
     """Removes what a killed process left half-written; only for the holder of the record's lock."""
     for path in temporaries(directory):
         path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path):
+    """Removes what dead processes have left half-written of this one file; no lock is needed for that."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{_TEMPORARY}"):
+        number = leftover.name.removeprefix(f".{path.name}.").removesuffix(_TEMPORARY)
+        if number.isdecimal() and not _is_alive(int(number)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_alive(number):
+    try:
+        import psutil  # here, not above: reports do without it, and then leave leftovers alone
+    except ImportError:
+        return True
+    return psutil.pid_exists(number)
 
 
 def _sync_directory(directory):

@@ -291,10 +291,12 @@ def _check_acquired(file, allowed):
 def acquired_in(file):
     """The data-set indices of the images in an `acquired.npz`; RecordError if it is damaged."""
     try:
-        with np.load(io.BytesIO(file.read_bytes())) as arrays:
-            order = arrays["index"].tolist()
-            arrays["image"], arrays["label"]
-            return order
+        with np.load(io.BytesIO(file.read_bytes())) as opened:
+            arrays = {name: opened[name] for name in opened.files}
+        lengths = {name: len(arrays[name]) for name in {"image", "label", "index", *arrays}}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"its arrays have different lengths: {lengths}")
+        return arrays["index"].tolist()
     except Exception as error:  # a damaged zip file fails in many ways
         raise damaged(file, error) from error
 

@@ -70,9 +70,12 @@ def from_text(table, text, columns=COLUMNS):
       ValueError: if it is not a table of this name.
     """
     reader = csv.DictReader(io.StringIO(text))
-    if tuple(reader.fieldnames or ()) != columns[table]:
-        raise ValueError(f"the columns of {table} are {','.join(columns[table])}, found {reader.fieldnames}")
-    rows = list(reader)
+    try:
+        names, rows = tuple(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        raise ValueError(f"{table} is no CSV: {error}") from error
+    if names != columns[table]:
+        raise ValueError(f"the columns of {table} are {','.join(columns[table])}, found {','.join(names)}")
     if any(None in r or None in r.values() for r in rows):
         raise ValueError(f"{table} has a row that is too short or too long")
     return rows

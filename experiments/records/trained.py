@@ -1,8 +1,10 @@
 """The trained network of a record, whatever experiment it is of."""
 
 import dataclasses
+import hashlib
 import json
 import pathlib
+import sys
 
 from experiments.errors import RecordError
 from experiments.records import record
@@ -89,3 +91,24 @@ def open_trained(path):
     if not found.checkpoint.exists():
         raise damaged(found.checkpoint, "it is missing, but the pointer names it")
     return found
+
+
+def metrics_sha256(path):
+    """SHA-256 of a record's metrics.csv, by which a record that is kept without its checkpoint is known."""
+    return hashlib.sha256((pathlib.Path(path).expanduser() / "metrics.csv").read_bytes()).hexdigest()
+
+
+def source_for_report(path):
+    """What a report on a record's network has to be of: the SHA-256 of the checkpoint that the record has now.
+
+    Args:
+      path: the record's directory; results may be kept without it, or without its checkpoint, which is said.
+
+    Returns:
+      The SHA-256, or None if there is no checkpoint to compare with.
+    """
+    try:
+        return open_trained(path).sha256
+    except RecordError as error:
+        print(f"note: not compared with the record's network: {error}", file=sys.stderr)
+        return None

@@ -29,6 +29,7 @@ from experiments.records.small import SmallRecord
 
 NOISE = {"left": 0.05, "right": 0.2}
 NETWORKS = ("deterministic", "variational")
+POINTS = ("x", "y")
 COLUMNS = ("network", "x", "mean", "aleatoric", "epistemic")  # the last two are variances
 
 
@@ -116,7 +117,7 @@ def run(config):
     at = np.linspace(-2, 2, 161, dtype=np.float32)[:, None]
     points = [{"x": float(a), "y": float(b)} for a, b in zip(x[:, 0], y, strict=True)]
     predictions = [row for kind in NETWORKS for row in predict(kind, config, x, y, at)]
-    return {"points.csv": (("x", "y"), points), "predictions.csv": (COLUMNS, predictions)}
+    return {"points.csv": (POINTS, points), "predictions.csv": (COLUMNS, predictions)}
 
 
 def draw(points, predictions):
@@ -147,7 +148,8 @@ def work(config):
     """
     record = SmallRecord("shridhar_figure6", config)
     record.make(run)
-    record.write_figure("figure6.png", draw(record.rows("points.csv"), record.rows("predictions.csv")))
+    points, predictions = record.rows("points.csv", POINTS), record.rows("predictions.csv", COLUMNS)
+    record.write_figure("figure6.png", draw(points, predictions))
     print(f"figure: {record.path}/figure6.png")
 
 

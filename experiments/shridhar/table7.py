@@ -14,20 +14,25 @@ the posterior's signal-to-noise ratio stands beside them, and the sparsity of al
 
 Run time: 12 runs (three seeds) of 100 epochs, and up to 60 epochs of pruning for each of 6; with --preset=quick
 --seeds=1 a few hours on two CPU cores. The same command goes on where it stopped; --report_only writes the table from
-the records that are there.
+the records that are there. A pruning counts if it is of the network whose accuracy stands in the first row; others are
+named and left out.
 
 Results are in <output_dir>/shridhar/table7/: table7.csv|md|tex, runs.csv; the records are where
 `experiments.image_classification` and `experiments.pruning` keep them.
 """
 
+import functools
 import sys
 
 from experiments import pruning
 from experiments.comparison import study
 from experiments.comparison.results import accuracy
 from experiments.comparison.tables import Entry, write
-from experiments.errors import UserError
+from experiments.errors import RecordError, RecordInUse, UserError
+from experiments.examination.columns import STAGES
 from experiments.pruning import PruningConfig
+from experiments.records.load import load_tables
+from experiments.records.trained import metrics_sha256, open_trained
 from experiments.shridhar import published
 from experiments.shridhar.networks import rows
 from experiments.shridhar.shared import TITLES
@@ -47,20 +52,70 @@ def make_pruned(study_config, results):
     failures = {}
     for dataset in dict.fromkeys(cell.dataset for cell in results.cells):
         for seed, row in results.runs(published.VI_ALEXNET, dataset).items():
+            what = f"pruning, {dataset}, seed {seed}"
             try:
-                if (row.path / "checkpoint").exists():
-                    pruning.make(pruning_config(study_config, row))
+                if not (row.path / "checkpoint").exists():
+                    continue
+                if _is_longer(row):
+                    print(f"not made: {what}: the record's network is of a later epoch", file=sys.stderr)
+                    continue
+                pruning.make(pruning_config(study_config, row))
+            except RecordInUse as error:
+                print(f"left to another process: {what}: {error}", file=sys.stderr)
             except UserError as error:
-                failures[f"pruning, {dataset}, seed {seed}"] = str(error)
+                failures[what] = str(error)
     return failures
+
+
+def _is_longer(row):
+    """Whether a record goes on behind the epochs of the table, so that its network is of a later one."""
+    return load_tables(row.path).tables["metrics"]["epoch"][-1] != row.metrics["epoch"][-1]
+
+
+def mismatch(book, row):
+    """Why a pruning is not of the network whose accuracy a table shows.
+
+    Args:
+      book: the `SmallRecord` of the pruning.
+      row: the `Row` of the run.
+
+    Returns:
+      A few words; empty if it is of that network.
+    """
+    if (row.path / "checkpoint").exists():
+        is_same = book.source == open_trained(row.path).sha256
+    else:
+        is_same = book.stated("metrics_sha256") == metrics_sha256(row.path)
+    if not is_same:
+        return "it is of another state of the record, or does not say of which"
+    if _is_longer(row):
+        return f"it is of the record's last epoch, not of epoch {row.metrics['epoch'][-1]:.0f}"
+    return ""
+
+
+@functools.cache
+def stages_of(results, dataset):
+    """Dict from seed to the rows of stages.csv, for the runs whose network was pruned; what is left out is said."""
+    found = {}
+    for seed, row in results.runs(published.VI_ALEXNET, dataset).items():
+        book = pruning.book_of(pruning_config(results.study, row))
+        try:
+            if not book.is_made:
+                continue
+            why = mismatch(book, row)
+            if not why:
+                found[seed] = book.rows("stages.csv", STAGES)
+        except RecordError as error:
+            why = str(error)
+        if why:
+            print(f"left out: pruning, {dataset}, seed {seed}: {why}", file=sys.stderr)
+    return found
 
 
 def fine_tuned(results, dataset, score, column):
     """Dict from seed to a column of stages.csv after fine-tuning, for the runs that were pruned."""
     found = {}
-    for seed, row in results.runs(published.VI_ALEXNET, dataset).items():
-        book = pruning.book_of(pruning_config(results.study, row))
-        stages = book.rows("stages.csv") if book.is_made else []
+    for seed, stages in stages_of(results, dataset).items():
         mine = [row for row in stages if (row["score"], row["stage"]) == (score, "fine-tuned")]
         if mine:
             found[seed] = float(mine[-1][column])

@@ -175,7 +175,7 @@ def work(config):
     """
     book = SmallRecord("shridhar_training_time", config)
     book.make(measure)
-    text = table(book.rows("ratios.csv"))
+    text = table(book.rows("ratios.csv", RATIOS))
     book.write("training_time.md", text.encode())
     print(f"{text}\nresults: {book.path}")
 

@@ -1,5 +1,6 @@
 """Records: killed, full, damaged, locked, foreign."""
 
+import io
 import json
 import os
 import shutil
@@ -7,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
 
 from experiments.errors import RecordError
-from experiments.records import checkpoint, files, record, tables
+from experiments.records import arrays, checkpoint, files, record, tables
 from experiments.records.lock import RecordLock
 from experiments.records.record import Record
 from tests.conftest import ROOT, content
@@ -109,6 +111,51 @@ def test_damage_is_named_and_nothing_is_changed(uninterrupted, tmp_path, how):
     last_line = again.stderr.strip().splitlines()[-1]
     assert "RecordError" in last_line and how.split("/")[-1].split(" ")[-1] in last_line and "damaged" in last_line
     assert {p: p.read_bytes() for p in path.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["image", "label", "index", "cycle"])
+def test_a_flipped_bit_in_any_acquired_array_is_named(uninterrupted, tmp_path, name):
+    data = bytearray((uninterrupted / record.ACQUIRED).read_bytes())
+    with np.load(io.BytesIO(data)) as file:
+        arrays = {each: file[each] for each in file.files}
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        info = file.getinfo(f"{name}.npy")
+    data[info.header_offset + 30 + len(info.filename) + info.file_size] ^= (
+        1  # among the last values, before the padding
+    )
+    file = tmp_path / record.ACQUIRED
+    file.write_bytes(data)
+    with pytest.raises(RecordError, match=r"acquired\.npz is damaged"):
+        record.acquired_in(file)
+    file.write_bytes(files.npz_bytes({**arrays, name: arrays[name][1:]}))
+    with pytest.raises(RecordError, match=r"acquired\.npz is damaged .its arrays have different lengths"):
+        record.acquired_in(file)
+
+
+def test_no_flipped_bit_of_a_file_of_arrays_is_believed(tmp_path):
+    path, head = tmp_path / "one.npz", {"settings": {"seed": 1}}
+    values = {"mean": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.arange(5)}
+    arrays.write(path, head, values)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        try:
+            found_head, found = arrays.read(path)
+        except RecordError as error:
+            assert "is damaged" in str(error) and "\n" not in str(error)
+            refused += 1
+            continue
+        assert found_head == head and list(found) == list(values), place
+        for name, value in values.items():
+            np.testing.assert_array_equal(found[name], value, strict=True)
+    assert refused > len(whole) / 2
+    for size in (0, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(RecordError, match="is damaged"):
+            arrays.read(path)
+    path.write_bytes(files.npz_bytes({"record": np.array(json.dumps(head)), **values}))  # from before it was stated
+    assert arrays.read(path)[0] == head and arrays.read(tmp_path / "none.npz") is None
 
 
 def test_another_configuration_or_data_set_is_refused(uninterrupted, tmp_path):

@@ -1,16 +1,26 @@
 """Tables, figures and claims of Shridhar 2019 from records written by hand, by the real `main`s."""
 
 import csv
+import dataclasses
 import importlib
 import subprocess
 import sys
 
 import pytest
 
+from experiments import pruning
 from experiments.comparison.config import ComparisonConfig
+<<<<<<< HEAD
 from experiments.comparison.results import COMPLETE, Cell, configs_of, read
 from experiments.shridhar import published
 from experiments.shridhar.claims import epistemic_correlation
+=======
+from experiments.comparison.results import Cell, Row, configs_of
+from experiments.examination.columns import STAGES
+from experiments.records.load import load_tables
+from experiments.records.trained import metrics_sha256
+from experiments.shridhar import published, table7
+>>>>>>> recs
 from experiments.shridhar.networks import NETWORKS
 from tests.conftest import ROOT
 from tests.shridhar.written import falling, write
@@ -184,6 +194,7 @@ def test_mistakes_and_choices(tmp_path, capsys):
     assert said.count("missing") == 9 and "0 of 9 runs are complete" in said and "alexnet" not in said
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("name", ["table2", "figure7", "figure10"])
 def test_a_choice_of_nothing_is_refused(name, tmp_path, capsys):
     assert main_of(name)(["x", f"--output_dir={tmp_path}", "--models=alexnet_half", "--report_only"]) == 2
@@ -207,3 +218,51 @@ def test_a_correlation_that_is_none_is_not_counted(tmp_path):
     other = config.replace(epochs=4, seed=1)
     write(other, [0.4, 0.3, 0.2, 0.1], epistemic=[0.1, 0.2, 0.3, 0.4])
     assert epistemic_correlation(read(other)) == pytest.approx(1.0)
+=======
+def pruned(row_path, directory, accuracy, **facts):
+    """The record of a pruning, written by hand; its directory."""
+    book = pruning.book_of(pruning.PruningConfig(record=str(row_path), output_dir=str(directory)))
+    stages = [{"score": score, "stage": "fine-tuned", "sparsity": 0.5, "test_accuracy": accuracy}
+              for score in ("magnitude", "snr")]  # fmt: skip
+    book.make(lambda config: {"stages.csv": (STAGES, stages)}, **facts)
+    return book.path
+
+
+def test_only_prunings_of_the_tables_network_count(tmp_path, capsys):
+    study = ComparisonConfig.preset("quick", epochs=EPOCHS, seeds=SEEDS, output_dir=str(tmp_path))
+    configs = configs_of(study, Cell(published.VI_ALEXNET, "mnist", NETWORKS[published.VI_ALEXNET]))
+    runs = [write(config, falling(0.01, EPOCHS)) for config in configs.values()]
+    pruned(runs[0], tmp_path, 98.0, source="first", metrics_sha256=metrics_sha256(runs[0]))
+    pruned(runs[1], tmp_path, 97.0, source="first", metrics_sha256="of another run")
+    damaged = pruned(runs[2], tmp_path, 96.0, source="first", metrics_sha256=metrics_sha256(runs[2])) / "stages.csv"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    command = ["x", f"--output_dir={tmp_path}", *SETTINGS, "--report_only", "--datasets=mnist"]
+    path = tmp_path / "shridhar" / "table7" / "table7.csv"
+
+    def values():
+        assert main_of("table7")(command) == 0
+        return entry(path, published.VI_L1, "MNIST")["values"]
+
+    assert values() == "0:98"
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and said[0].startswith("left out: pruning, mnist, seed 1: it is of another state")
+    assert said[1].startswith("left out: pruning, mnist, seed 2: ") and "stages.csv is damaged" in said[1]
+
+    command[1:] = [command[1], f"--epochs={EPOCHS - 1}", *command[3:]]  # the records go on behind the table's last row
+    assert values() == "" and "not of epoch 4" in capsys.readouterr().err
+    assert main_of("claims")(command) == 0
+
+
+def test_a_pruning_of_an_earlier_checkpoint_does_not_count(tmp_path):
+    study = ComparisonConfig.preset("quick", epochs=EPOCHS, seeds=1, output_dir=str(tmp_path))
+    (config,) = configs_of(study, Cell(published.VI_ALEXNET, "mnist", NETWORKS[published.VI_ALEXNET])).values()
+    row = Row(config, write(config, falling(0.01, EPOCHS)), "complete", "", None)
+    row = dataclasses.replace(row, run=load_tables(row.path))
+    (row.path / "checkpoint").mkdir()
+    (row.path / "checkpoint" / "000005.npz").write_bytes(b"")
+    (row.path / "checkpoint" / "latest").write_text('{"file": "000005.npz", "sha256": "now"}')
+    book = pruning.book_of(pruning.PruningConfig(record=str(row.path), output_dir=str(tmp_path)))
+    for source, words in (("before", "another state"), ("now", "")):
+        pruned(row.path, tmp_path, 98.0, source=source, metrics_sha256=metrics_sha256(row.path))
+        assert words in table7.mismatch(book, row) and bool(words) == bool(table7.mismatch(book, row))
+>>>>>>> recs
