@@ -10,17 +10,12 @@ import pytest
 
 from experiments import pruning
 from experiments.comparison.config import ComparisonConfig
-<<<<<<< HEAD
-from experiments.comparison.results import COMPLETE, Cell, configs_of, read
-from experiments.shridhar import published
-from experiments.shridhar.claims import epistemic_correlation
-=======
-from experiments.comparison.results import Cell, Row, configs_of
+from experiments.comparison.results import COMPLETE, Cell, Row, configs_of, read
 from experiments.examination.columns import STAGES
 from experiments.records.load import load_tables
 from experiments.records.trained import metrics_sha256
 from experiments.shridhar import published, table7
->>>>>>> recs
+from experiments.shridhar.claims import epistemic_correlation
 from experiments.shridhar.networks import NETWORKS
 from tests.conftest import ROOT
 from tests.shridhar.written import falling, write
@@ -194,7 +189,6 @@ def test_mistakes_and_choices(tmp_path, capsys):
     assert said.count("missing") == 9 and "0 of 9 runs are complete" in said and "alexnet" not in said
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("name", ["table2", "figure7", "figure10"])
 def test_a_choice_of_nothing_is_refused(name, tmp_path, capsys):
     assert main_of(name)(["x", f"--output_dir={tmp_path}", "--models=alexnet_half", "--report_only"]) == 2
@@ -218,7 +212,8 @@ def test_a_correlation_that_is_none_is_not_counted(tmp_path):
     other = config.replace(epochs=4, seed=1)
     write(other, [0.4, 0.3, 0.2, 0.1], epistemic=[0.1, 0.2, 0.3, 0.4])
     assert epistemic_correlation(read(other)) == pytest.approx(1.0)
-=======
+
+
 def pruned(row_path, directory, accuracy, **facts):
     """The record of a pruning, written by hand; its directory."""
     book = pruning.book_of(pruning.PruningConfig(record=str(row_path), output_dir=str(directory)))
@@ -265,4 +260,3 @@ def test_a_pruning_of_an_earlier_checkpoint_does_not_count(tmp_path):
     for source, words in (("before", "another state"), ("now", "")):
         pruned(row.path, tmp_path, 98.0, source=source, metrics_sha256=metrics_sha256(row.path))
         assert words in table7.mismatch(book, row) and bool(words) == bool(table7.mismatch(book, row))
->>>>>>> recs
