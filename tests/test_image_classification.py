@@ -246,7 +246,11 @@ def test_a_loss_that_explodes_is_one_line(tmp_path, capsys):
     assert said.startswith("error: the loss is") and "--learning_rate" in said
 
 
-def test_reports_of_active_learning_leave_these_records_out(finished):
-    from experiments.page.collect import find
+def test_the_report_page_shows_the_run(finished):
+    from experiments.page.collect import find, sections
 
-    assert find(finished.parents[4]) == []
+    (entry,) = find(finished.parents[4])
+    assert entry.status == "complete" and entry.run.path == finished
+    ((section,), (group,)) = (found := sections([entry])), found[0].groups
+    assert (section.dataset, group.network, group.column, group.mu_words) == ("digits", "lenet5", "variational", "")
+    assert group.final("test_error")[1] == entry.metrics["test_error"][-1]
