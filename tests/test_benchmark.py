@@ -1,6 +1,8 @@
 """The benchmark's rows and the arithmetic behind its floor; never its times."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from bayes_layers.config import NetworkSettings
 from bayes_layers.models.network import operations
 from experiments import benchmark
 from experiments.speed import floor, programs, works
+from tests.conftest import ROOT
 
 COLUMNS = {"work", "arch", "acquisition", "naive_s", "ours_s", "ratio", "floor_share", "agreement"}
 
@@ -95,3 +98,8 @@ def test_the_exported_scoring_pass_is_the_packages():
     found = function(images, key)
     np.testing.assert_allclose(found["sum"] / work["samples"], expected["mean"], atol=1e-6)
     np.testing.assert_allclose(found["entropy"] / work["samples"], expected["expected_entropy"], atol=1e-6)
+
+
+def test_the_command_line_answers_without_tensorflow():
+    code = "import sys; from experiments import benchmark; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

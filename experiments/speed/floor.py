@@ -3,7 +3,6 @@
 import statistics
 import time
 
-from bayes_layers.models.network import operations
 from bayes_layers.processor import has_bfloat16
 
 
@@ -38,12 +37,16 @@ def _median_seconds(function, repeats):
 
 def prediction_operations(network, image_samples, images):
     """Operations of prediction: the layers before the split once per image, the others once per image and sample."""
+    from bayes_layers.models.network import operations
+
     counts = operations(network)
     return images * sum(counts[: network.split]) + image_samples * sum(counts[network.split :])
 
 
 def training_operations(network, batch_size):
     """Operations of a training step: forward, and backward by inputs and by weights; twice that for Flipout."""
+    from bayes_layers.models.network import operations
+
     counts = operations(network)
     factors = [6 if hasattr(layer, "kl") else 3 for layer in network.stack]
     return batch_size * sum(count * factor for count, factor in zip(counts, factors, strict=True))
