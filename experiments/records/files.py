@@ -1,19 +1,21 @@
 """Files that are either the old or the new ones, whatever happens: temporary file, fsync, rename.
 
-A temporary file's name holds the process's number: two processes that write one file at once leave one of both
-contents, whole.
+Temporary files have random names: two processes that write one file at once leave one of both contents, whole.
 
 Every step goes through `_step`, where a test can stop the process: `BAYES_LAYERS_FAULT=kill:17` kills
 it before its 17th step, `BAYES_LAYERS_FAULT=enospc:17` lets that step find a full disk.
 """
 
+import contextlib
 import errno
 import glob
 import io
 import json
 import os
 import pathlib
+import secrets
 import signal
+import time
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from experiments.errors import UserError
 
 LOCK = "lock"  # the name of a record's lock
 FAULT_VARIABLE = "BAYES_LAYERS_FAULT"
+ABANDONED = 3600.0  # seconds after which nobody is writing a file any more
 _TEMPORARY = ".tmp"
 _steps_taken = 0
 
@@ -46,7 +49,7 @@ def write_bytes(path, data):
       OSError: as the file system says; the old file is then still there.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")  # machines may share a directory
     _remove_abandoned(path)
     try:
         _step(path)
@@ -104,19 +107,11 @@ def remove_temporaries(directory):
 
 
 def _remove_abandoned(path):
-    """Removes what dead processes have left half-written of this one file; no lock is needed for that."""
+    """Removes what was half-written of this one file long ago; no lock is needed for that."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{_TEMPORARY}"):
-        number = leftover.name.removeprefix(f".{path.name}.").removesuffix(_TEMPORARY)
-        if number.isdecimal() and not _is_alive(int(number)):
-            leftover.unlink(missing_ok=True)
-
-
-def _is_alive(number):
-    try:
-        import psutil  # here, not above: reports do without it, and then leave leftovers alone
-    except ImportError:
-        return True
-    return psutil.pid_exists(number)
+        with contextlib.suppress(FileNotFoundError):  # another process may be faster
+            if time.time() - leftover.stat().st_mtime > ABANDONED:
+                leftover.unlink()
 
 
 def _sync_directory(directory):
