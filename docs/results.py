@@ -39,7 +39,15 @@ def layer_position():
     found = {}
     for row in rows_of("layer_position/mnist/table2.csv"):
         divisor = "no KL" if row["arch"] in ("CNN", "MC-Dropout") else row["slice_kl_scale"]
-        found.setdefault((row["arch"], divisor), {})[row["acquisition"]] = row
+        cells = found.setdefault((row["arch"], divisor), {})
+        other = cells.get(row["acquisition"], row)
+        if int(row["n"]) and int(other["n"]) and row["error"] != other["error"]:
+            raise ValueError(
+                f"two cells of table2.csv are one of README's: {row['arch']}, {row['acquisition']}, {divisor}"
+            )
+        if not int(row["n"]) and int(other["n"]):
+            continue
+        cells[row["acquisition"]] = row
     lines = [
         [
             arch,
@@ -72,7 +80,10 @@ def image_classification():
     for file in sorted((ROOT / "results" / "image_classification").glob("*/*/*/seed*/metrics.csv")):
         dataset, model = file.parts[-5:-3]
         inference = json.loads((file.parent / "config.json").read_text())["settings"]["inference"]
-        cells.setdefault((dataset, model, inference), []).append(rows_of(file.relative_to(ROOT / "results")))
+        runs = cells.setdefault((dataset, model, inference), {})
+        if runs and file.parent.parent not in {other.parent.parent for other in runs}:
+            raise ValueError(f"records of two settings are one line of README: {file.parent.parent}")
+        runs[file] = rows_of(file.relative_to(ROOT / "results"))
     header = [
         "data",
         "network",
@@ -85,7 +96,9 @@ def image_classification():
         "aleatoric",
         "epistemic",
     ]
-    return markdown([*header, "minutes"], [_trained(*cell, runs) for cell, runs in sorted(cells.items(), reverse=True)])
+    return markdown(
+        [*header, "minutes"], [_trained(*cell, list(cells[cell].values())) for cell in sorted(cells, reverse=True)]
+    )
 
 
 def _trained(dataset, model, inference, runs):

@@ -144,8 +144,7 @@ def _load_tfds(name, data_dir):
                     "of a prepared TFDS directory, or --dataset=digits, which needs no download"
                 ) from None
         print(f"downloading {title} to {directory} ...", file=sys.stderr, flush=True)
-        builder.download_and_prepare()
-        return _read_tfds(tfds, builder)
+        return _prepare_and_read(tfds, builder, directory)
     except DataError:
         raise
     except Exception as error:  # TFDS, its file systems and TensorFlow raise many kinds
@@ -155,6 +154,17 @@ def _load_tfds(name, data_dir):
             f"{title} in {directory} cannot be read ({first_line[:200]}); delete that copy to have it made again, "
             "give another --data_dir, or --dataset=digits"
         ) from error
+
+
+def _prepare_and_read(tfds, builder, directory):
+    """Prepares and reads a data set; another process may do the same at once, and be the first to give it its name."""
+    try:
+        builder.download_and_prepare()
+    except Exception:
+        with contextlib.suppress(Exception):
+            return _read_tfds(tfds, tfds.builder(builder.name, data_dir=str(directory)))
+        raise
+    return _read_tfds(tfds, builder)
 
 
 def _read_tfds(tfds, builder):

@@ -128,9 +128,7 @@ class _Queue:
         for note in ended["notes"]:
             self._progress.say(f"warning: {_name(job)}: {note}")
         if ended["state"] == DONE:
-            from experiments.launchers.progress import last_error
-
-            self._progress.ended(job.config, last_error(collect.record_path(job.config, self._dataset)))
+            self._done(job, ended)
         elif ended["state"] == IN_USE:
             self._later(job, ended)
         elif ended["state"] == LOST and job.losses < self._retries:
@@ -139,6 +137,16 @@ class _Queue:
             self._waiting.append(job)
         else:
             self._fail(job, ended)
+
+    def _done(self, job, ended):
+        from experiments.launchers.progress import last_error
+
+        row = collect.read(job.config, self._dataset)
+        if row.state != collect.PARTIAL:
+            self._progress.ended(job.config, last_error(row.path))
+        else:  # a record that goes further, but was not tested where this study ends
+            why = f"{row.why}; the record is finished otherwise: give another --max_labels or --output_dir"
+            self._fail(job, {**ended, "message": why})
 
     def _later(self, job, ended):
         if not job.said_in_use:

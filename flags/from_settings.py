@@ -63,13 +63,18 @@ def define(groups, presets=()):
 def config_from(config_class, values, presets):
     """The frozen config of parsed flags: a preset's settings, overridden by the flags that were given.
 
+    Where the config has `dimensions` (`archs` beside `arch`), a list overrides a preset's single value.
+
     Raises:
       SettingError: for values that do not fit together.
     """
     given = {
         field.name: values[field.name].value for field in dataclasses.fields(config_class) if values[field.name].present
     }
-    preset = presets.get(values.preset, {}) if presets else {}
+    preset = dict(presets.get(values.preset, {})) if presets else {}
+    for many, one in getattr(config_class, "dimensions", {}).items():
+        if many in given:
+            preset.pop(one, None)
     return config_class().replace(**{**preset, **given})
 
 

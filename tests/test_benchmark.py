@@ -11,7 +11,9 @@ from bayes_layers import PosteriorPredictive, build_network
 from bayes_layers.config import NetworkSettings
 from bayes_layers.models.network import operations
 from experiments import benchmark
+from experiments.errors import UserError
 from experiments.speed import floor, programs, works
+from experiments.speed.baseline import NaiveProcess
 from tests.conftest import ROOT
 
 COLUMNS = {"work", "arch", "acquisition", "naive_s", "ours_s", "ratio", "floor_share", "agreement"}
@@ -103,3 +105,10 @@ def test_the_exported_scoring_pass_is_the_packages():
 def test_the_command_line_answers_without_tensorflow():
     code = "import sys; from experiments import benchmark; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_naive_process_that_dies_is_named():
+    with pytest.raises(UserError, match="the naive baseline stopped"), NaiveProcess() as naive:
+        naive._process.kill()
+        naive._process.wait()
+        naive.seconds("pass", "CNN", 1000)

@@ -86,3 +86,26 @@ def test_the_fingerprint_knows_every_image():
     changed = digits.train_images.copy()
     changed[7, 3, 3] ^= 1
     assert dataclasses.replace(digits, train_images=changed).fingerprint != digits.fingerprint
+
+
+def test_a_data_set_that_another_process_has_just_prepared_is_read(monkeypatch, tmp_path):
+    class Builder:
+        name = "mnist"
+
+        def download_and_prepare(self):
+            raise FileExistsError("Cannot rename: it already exists")
+
+    class Tfds:
+        @staticmethod
+        def builder(name, data_dir):
+            return f"{name} in {data_dir}"
+
+    monkeypatch.setattr(datasets, "_read_tfds", lambda tfds, builder: builder)
+    assert datasets._prepare_and_read(Tfds, Builder(), tmp_path) == f"mnist in {tmp_path}"
+
+    def nothing(tfds, builder):
+        raise AssertionError("nothing is prepared there")
+
+    monkeypatch.setattr(datasets, "_read_tfds", nothing)
+    with pytest.raises(FileExistsError):
+        datasets._prepare_and_read(Tfds, Builder(), tmp_path)

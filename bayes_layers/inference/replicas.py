@@ -15,7 +15,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from bayes_layers.inference.elbo import mean_nll
-from bayes_layers.inference.training import ElboTrainer, curve_of, minibatches
+from bayes_layers.inference.training import ElboTrainer, NonFiniteLossError, curve_of, minibatches
 from bayes_layers.layers import randomness
 from bayes_layers.layers.base import BIAS, KERNEL, PRIOR, SIGN_IN, SIGN_OUT, kind_of
 from bayes_layers.layers.deterministic import DeterministicConvolution2D, DeterministicDense
@@ -95,10 +95,10 @@ class ReplicaTrainer(ElboTrainer):
           cycle, capacity, progress: as of `ElboTrainer.fit`.
 
         Returns:
-          K dicts, each as `ElboTrainer.fit` returns it.
+          K dicts, each as `ElboTrainer.fit` returns it; instead of one, a `NonFiniteLossError` if the loss of that
+          replica was nan or infinite. Its network is left as it was, the others' training is not disturbed.
 
         Raises:
-          NonFiniteLossError: if the loss of a replica is nan or infinite.
           ValueError: if there are not K networks of the pattern's shapes.
         """
         shapes = [tuple(weight.shape) for weight in self.network.trainable_weights]
@@ -111,10 +111,20 @@ class ReplicaTrainer(ElboTrainer):
         orders = [minibatches(seed, cycle, len(images[0]), epochs, self.batch_size) for seed in seeds]
         keys = [stream_key(seed, "noise", cycle) for seed in seeds]
         order = np.stack(orders, axis=1)
+        self._errors = {}
         nll, kl = self._run(np.stack(images), np.stack(labels), order, epochs, kl_weight, keys, 0, capacity, progress)
         for k, network in enumerate(networks):
-            network.assign([weight[k] for weight in self._stacked])
-        return [curve_of(nll[:, k], kl[:, k], kl_weight, epochs) for k in range(self.replicas)]
+            if k not in self._errors:
+                network.assign([weight[k] for weight in self._stacked])
+        return [self._errors.get(k) or curve_of(nll[:, k], kl[:, k], kl_weight, epochs) for k in range(self.replicas)]
+
+    def _check_losses(self, losses, start, steps):
+        """Notes the first loss of each replica that is not finite; `losses` are `[count, K]`."""
+        for k in range(self.replicas):
+            try:
+                super()._check_losses(losses[:, k], start, steps)
+            except NonFiniteLossError as error:
+                self._errors.setdefault(k, error)
 
     def gradients(self, images, labels, mask, kl_weight, seed):
         """The losses and their parts, `[K]`, and the gradients by the stacked weights, `[K, ...]`.

@@ -198,7 +198,7 @@ class ElboTrainer:
                 part.numpy()[:count]
                 for part in self._steps(images, labels, batches, start, count, before, weights, noise_key)
             )
-            _check(loss_part, before + start, steps)
+            self._check_losses(loss_part, before + start, steps)
             nll[start : start + count], kl[start : start + count] = nll_part, kl_part
             start += count
             if progress:
@@ -206,6 +206,10 @@ class ElboTrainer:
             per_step = (time.perf_counter() - began) / count
             count = max(1, int(SECONDS_BETWEEN_LOOKS / per_step))
         return nll, kl
+
+    def _check_losses(self, losses, start, steps):
+        """Raises NonFiniteLossError for a loss `[count, ...]` that is nan or infinite; `start` is the first's step."""
+        _check(losses, start, steps)
 
     def _padded(self, images, labels, order, weights, epochs, capacity):
         if not tf.is_tensor(images):  # a tensor is on the device already

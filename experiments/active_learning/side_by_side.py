@@ -64,7 +64,10 @@ class Meeting:
         try:
             curves = self._fit_all(together)
             for place, request in together.items():
-                request.curve = curves[place]
+                if isinstance(curves[place], Exception):  # of this seed alone
+                    request.error = curves[place]
+                else:
+                    request.curve = curves[place]
         except BaseException as error:
             for request in together.values():
                 request.error = error

@@ -26,8 +26,8 @@ class RecordLock:
     """A context manager that holds a record's lock, and keeps its heartbeat.
 
     Raises:
-      RecordInUse: on entry if a live process holds it.
-      RecordError: on entry if it is no lock of ours; from `check` if another process has taken it over.
+      RecordInUse: on entry if a live process holds it; from `check` if another process has taken it over.
+      RecordError: on entry if it is no lock of ours.
     """
 
     def __init__(self, directory):
@@ -62,9 +62,9 @@ class RecordLock:
             self.path.unlink(missing_ok=True)
 
     def check(self):
-        """Raises RecordError unless the lock is still ours; called before every commit."""
+        """Raises RecordInUse unless the lock is still ours; called before every commit."""
         if (_read(self.path) or {}).get("token") != self._token:
-            raise RecordError(
+            raise RecordInUse(
                 f"the record {self.path.parent} was taken over by another process; this one stops without writing to it"
             )
 

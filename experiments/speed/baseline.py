@@ -1,5 +1,6 @@
 """The naive way in a process of its own, timed in turn with ours."""
 
+import contextlib
 import json
 import os
 import statistics
@@ -25,7 +26,8 @@ class NaiveProcess:
         return self
 
     def __exit__(self, *exception):
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # what it was last asked could not be written either
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 

@@ -1,9 +1,10 @@
 """`claims.md` and `claims.csv`: the paper's claims, what the runs say to them, and how that was decided."""
 
+import itertools
 import math
 
 from experiments.records.paths import text_of
-from experiments.studies.claims import LEAST_PAIRS, judge
+from experiments.studies.claims import LEAST_PAIRS, LEVEL, judge
 from experiments.studies.collect import COMPLETE, MISSING
 from experiments.studies.grid import Cell
 from experiments.studies.render import to_csv, to_markdown
@@ -23,6 +24,7 @@ HOW = f"""## How this was decided
   {LEAST_PAIRS} pairs.
 - A claim that nothing differs can be refuted by these tests, never supported.
 - That BNN-1 "maintains the speed" of a CNN (section 4.1) names no margin and is not judged: `cost.csv` has the seconds.
+  They compare only between runs of the same acquisitions on one machine that did nothing else.
 """
 
 
@@ -50,8 +52,14 @@ def write(title, results, claims_of_parts, tables_of_parts):
         lines += _claim(part, verdict)
     for heading, comparisons in tables_of_parts:
         lines += [f"## {heading}", "", comparison_table(comparisons)]
-    lines += [HOW, *_lacking(results)]
+    lines += [HOW, _least_pairs(len(verdicts)), *_lacking(results)]
     return {"claims.md": "\n".join(lines), "claims.csv": to_csv(_csv_rows(owners, verdicts))}
+
+
+def _least_pairs(claims):
+    """How many pairs Holm's correction takes on a page of so many claims, if all of them point one way."""
+    pairs = next(n for n in itertools.count(LEAST_PAIRS) if claims * 2.0 ** (1 - n) <= LEVEL)
+    return f"- With the {claims} claims of this page, at least {pairs} pairs that all point one way decide the first.\n"
 
 
 def _summary(results):

@@ -18,9 +18,14 @@ DIMENSIONS = {
 }
 
 
-def check_not_both(changes, many, one):
-    """Raises SettingError if a list and a single value of one dimension are given, and differ."""
-    if many in changes and changes[many].strip() != str(changes[one]):
+def check_not_both(changes, many, one, field=None):
+    """Raises SettingError if a list and a single value of one dimension (a dataclass `field`) are given, and differ."""
+    if many not in changes:
+        return
+    value = changes[many].strip()
+    with contextlib.suppress(SettingError):
+        value = check(field, value) if field else value
+    if value != changes[one]:
         raise SettingError(
             f"--{one}={changes[one]} is not valid besides --{many}={changes[many]}: it takes one of the two"
         )
@@ -90,6 +95,8 @@ class StudyConfig(StudySettings, LaunchSettings, ActiveLearningConfig):
       SettingError: for a value that a setting does not take.
     """
 
+    dimensions = DIMENSIONS
+
     def __post_init__(self):
         super().__post_init__()
         for name in DIMENSIONS:
@@ -111,12 +118,12 @@ class StudyConfig(StudySettings, LaunchSettings, ActiveLearningConfig):
         Of several values the first stands for all where settings are checked that depend on it.
         """
         for many, one in DIMENSIONS.items():
+            field = ActiveLearningConfig.__dataclass_fields__[one]
             if one in changes:
-                check_not_both(changes, many, one)
+                check_not_both(changes, many, one, field)
                 changes[many] = str(changes[one])
             elif many in changes and changes[many].strip() != "all":
                 with contextlib.suppress(SettingError):  # of a value that is none; `values` says it better
-                    field = ActiveLearningConfig.__dataclass_fields__[one]
                     changes[one] = check(field, changes[many].split(",")[0].strip())
         return super().replace(**changes)
 

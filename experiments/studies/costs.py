@@ -6,28 +6,28 @@ from experiments.studies.render import to_csv
 
 
 def cost_csv(rows):
-    """`cost.csv`: seconds per architecture and device, from the records.
+    """`cost.csv`: seconds per architecture, acquisition, device and arithmetic, from the records.
 
     Args:
       rows: the complete `Row`s of a study.
 
     Returns:
-      CSV text. Scoring is averaged over the cycles that scored the pool (not those of `random`). Times of runs that
-      shared a machine, or of other devices, do not compare.
+      CSV text. Scoring is averaged over the cycles that scored the pool (`random` has none). Times of runs that
+      shared a machine with others, or of other devices, do not compare.
     """
     groups = {}
     for row in rows:
-        groups.setdefault((row.config.arch, row.device), []).append(row)
-    return to_csv([_cost(arch, device, group) for (arch, device), group in groups.items()])
+        arithmetic = (row.settings.get("precision"), row.settings.get("jit_compile"))
+        groups.setdefault((row.config.arch, row.config.acquisition, row.device, *arithmetic), []).append(row)
+    return to_csv([_cost(key, group) for key, group in groups.items()])
 
 
-def _cost(arch, device, group):
+def _cost(key, group):
     scored = [row for row in group if row.config.acquisition != "random"]
     cycles = sum(len(row.metrics["labels"]) for row in group)
     seconds = {name: sum(_sum(row.metrics[f"{name}_seconds"]) for row in group) for name in ("train", "score", "test")}
     return {
-        "arch": arch,
-        "device": device,
+        **dict(zip(("arch", "acquisition", "device", "precision", "jit_compile"), key, strict=True)),
         "runs": len(group),
         "seconds_per_run": sum(seconds.values()) / len(group),
         "train_seconds_per_cycle": seconds["train"] / cycles,

@@ -8,6 +8,7 @@ from experiments.studies.published import TABLE2, paper_error
 from experiments.studies.statistics import Interval, labels_needed, mean_along_curve, mean_interval, median_range
 
 THRESHOLDS = (0.10, 0.05)
+ARITHMETIC = ("precision", "jit_compile")  # decided on the machine of a run, so that those of one cell may differ
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +93,8 @@ def run_rows(rows):
                 "state": row.state,
                 "labels": f"{row.metrics['labels'][-1]:.0f}" if len(row.metrics.get("labels", ())) else "",
                 "test_error": row.final_error if complete else "",
+                **{name: row.settings.get(name, "") for name in ARITHMETIC},
+                "device": row.device or "",
                 "path": str(row.path),
                 "why": row.why,
             }

@@ -121,13 +121,20 @@ def test_replicas_are_repeatable_to_the_bit():
         np.testing.assert_array_equal(one, two)
 
 
-def test_a_replica_whose_loss_is_not_finite_stops_all():
-    networks = networks_of("BNN-1", 2)
-    networks[1].trainable_weights[0].assign(tf.fill(networks[1].trainable_weights[0].shape, np.nan))
-    with pytest.raises(NonFiniteLossError, match="epoch 1, step 1"):
-        ReplicaTrainer(networks[0], len(networks), batch_size=8).fit_all(
-            networks, X[:2], Y[:2], epochs=1, kl_weight=0.1, seeds=[1, 2]
+def test_a_replica_whose_loss_is_not_finite_stops_alone():
+    ended = []
+    for value in (np.nan, 0.1):
+        networks = networks_of("BNN-1", 2)
+        networks[1].trainable_weights[0].assign(tf.fill(networks[1].trainable_weights[0].shape, value))
+        curves = ReplicaTrainer(networks[0], len(networks), batch_size=8).fit_all(
+            networks, X[:2], Y[:2], epochs=2, kl_weight=0.1, seeds=[1, 2]
         )
+        ended.append((curves, networks))
+    (curves, networks), (undisturbed, others) = ended
+    assert isinstance(curves[1], NonFiniteLossError) and "epoch 1, step 1" in str(curves[1])
+    np.testing.assert_array_equal(curves[0]["negative_elbo"], undisturbed[0]["negative_elbo"])
+    for one, other in zip(networks[0].get_weights(), others[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_has_no_replica_axis_is_refused():

@@ -65,6 +65,16 @@ def test_complete_runs_are_not_made_again(tmp_path):
     assert scripted(tmp_path, answer(DONE)) == ({}, ["CNN"])
 
 
+def test_a_longer_record_that_was_not_tested_where_the_study_ends_is_no_success(tmp_path):
+    study = StudyConfig(archs="BNN,CNN", acquisitions="random", seeds=1, output_dir=str(tmp_path), max_labels=40)
+    config = grid.runs(study)[0].replace(max_labels=60)
+    write(config, "digits", [0.5, 0.4, None, 0.2, 0.1])
+    failures, started = scripted(tmp_path, answer(DONE), answer(DONE), max_labels=40)
+    assert started == ["BNN", "CNN"]
+    ((failed, line),) = failures.items()
+    assert failed.arch == "BNN" and line.startswith("not tested at 40 labels (--test_every); the record is finished")
+
+
 def test_lost_runs_are_begun_again(tmp_path, capsys):
     lost = answer(LOST, "its process died (signal 9)")
     assert scripted(tmp_path, lost, answer(DONE), lost, answer(DONE)) == ({}, ["BNN", "CNN", "BNN", "BNN"])

@@ -3,7 +3,7 @@
 import pytest
 
 from bayes_layers.settings import SettingError
-from experiments import init_study, layer_position
+from experiments import init_study, layer_position, sweep
 from experiments.active_learning.config import ActiveLearningConfig
 from experiments.init_study import InitStudyConfig
 from experiments.records.paths import record_path, settings_part
@@ -129,3 +129,18 @@ def test_settings_that_depend_on_the_network_are_checked_with_those_of_the_list(
         SettingError, match="--inference=frequentist is not valid: it takes variational with --arch=BNN"
     ):
         grid.runs(StudyConfig().replace(archs="lenet5,BNN", inference="frequentist"))
+
+
+def test_lists_override_what_a_preset_says(capsys):
+    command = [
+        "x",
+        "--preset=gal",
+        "--dataset=digits",
+        "--archs=MC-Dropout,BNN",
+        "--acquisitions=bald,random",
+        "--seeds=1",
+    ]
+    assert sweep.main([*command, "--dry_run"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("/MC-Dropout/") == 2 and said.count("/BNN/") == 2
+    assert StudyConfig().replace(mus="-3", mu_init=-3.0).values("mus") == (-3.0,)

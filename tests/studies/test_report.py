@@ -107,9 +107,12 @@ def test_claims_of_table2(position):
 
 
 def test_costs(position):
-    (cnn,) = [row for row in rows(position[1] / "cost.csv") if row["arch"] == "CNN"]
-    assert (cnn["runs"], cnn["device"]) == ("30", "a processor")
-    assert float(cnn["seconds_per_run"]) == 99 + 99 + 98 and float(cnn["score_seconds_per_scored_cycle"]) == 1
+    random, entropy, ratios = [row for row in rows(position[1] / "cost.csv") if row["arch"] == "CNN"]
+    assert {(row["runs"], row["device"], row["precision"]) for row in (random, entropy, ratios)} == {
+        ("10", "a processor", "float32")
+    }
+    assert float(ratios["seconds_per_run"]) == 99 + 99 + 98 and float(ratios["score_seconds_per_scored_cycle"]) == 1
+    assert random["acquisition"] == "random" and random["score_seconds_per_scored_cycle"] == ""
 
 
 def test_another_protocol_stands_beside_no_number(tmp_path):
