@@ -131,6 +131,7 @@ class SmallRecord:
                 self._remove_unfinished()
 
     def _remove_unfinished(self):
+        files.remove_temporaries(self.path)
         for path in self.path.glob(f"{UNFINISHED}*"):
             files.remove(path)
 
