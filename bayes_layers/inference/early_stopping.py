@@ -31,6 +31,22 @@ class Patience:
         return self.since >= self.patience
 
 
+def last_epoch(errors, epochs, patience):
+    """The epoch at which a run ends: where patience does, however far it was trained, else `epochs`.
+
+    Args:
+      errors: of each epoch so far, on images that are not learned from.
+      epochs: the most epochs.
+      patience: epochs without a new least error after which it is over; 0 for never.
+    """
+    counter = Patience(patience)
+    for epoch, error in enumerate(errors[:epochs], start=1):
+        counter.is_best(-error)
+        if patience and counter.is_over:
+            return epoch
+    return epochs
+
+
 def fit_with_patience(
     trainer, images, labels, score, *, patience, epochs, kl_weight, seed, cycle=0, progress=None, memory=None
 ):

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from bayes_layers.inference.early_stopping import last_epoch
 from bayes_layers.processor import resolve_jit_compile, resolve_precision
 from experiments.records import record, tables
 from experiments.records.layout import IMAGE_CLASSIFICATION
@@ -52,11 +53,7 @@ def stored_settings(config, path, dataset):
 
 def is_last(config, metrics):
     """Whether a run with these rows of metrics (of texts) ends here: enough epochs, or no better one for long."""
-    if len(metrics) >= config.epochs:
-        return True
-    errors = tables.column(metrics, "val_error")
-    best = errors.index(min(errors)) if errors else 0
-    return bool(config.patience) and len(errors) - 1 - best >= config.patience
+    return len(metrics) >= last_epoch(tables.column(metrics, "val_error"), config.epochs, config.patience)
 
 
 def is_complete(config, path, dataset):

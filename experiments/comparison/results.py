@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from bayes_layers.inference.early_stopping import Patience
+from bayes_layers.inference.early_stopping import last_epoch
 from experiments.classification.config import ClassificationConfig
 from experiments.classification.place import record_path
 from experiments.errors import RecordError
@@ -84,7 +84,7 @@ def _read(config, path):
     if has_checkpoint and record.inspect(path) is None:
         return Row(config, path, PARTIAL, "begun, no epoch finished")
     run = load_run(path) if has_checkpoint else load_tables(path)
-    last = _last_epoch(run.tables["metrics"]["val_error"], config)
+    last = last_epoch(run.tables["metrics"]["val_error"], config.epochs, config.patience)
     run = _until(run, last)
     metrics = run.tables["metrics"]
     done = len(metrics["epoch"])
@@ -93,16 +93,6 @@ def _read(config, path):
     if np.isnan(metrics["test_error"][-1]):
         return Row(config, path, PARTIAL, f"not tested at epoch {done} (--test_every)", run)
     return Row(config, path, COMPLETE, "", run)
-
-
-def _last_epoch(errors, config):
-    """The epoch at which a run ends: where patience does, however far its record goes, else the config's last."""
-    counter = Patience(config.patience)
-    for epoch, error in enumerate(errors[: config.epochs], start=1):
-        counter.is_best(-error)
-        if config.patience and counter.is_over:
-            return epoch
-    return config.epochs
 
 
 def _until(run, epochs):

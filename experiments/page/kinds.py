@@ -3,8 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
-
+from bayes_layers.inference.early_stopping import last_epoch
 from bayes_layers.models.architectures import ARCHITECTURES, IMAGE_NETWORKS
 from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.active_learning.config import ActiveLearningConfig
@@ -105,9 +104,7 @@ def _labels(run):
 
 def _epochs(run):
     settings, metrics = run.config["settings"], run.tables["metrics"]
-    done = len(metrics["epoch"])
-    since_best = done - 1 - int(np.argmin(metrics["val_error"]))
-    return done, done if 0 < settings["patience"] <= since_best else settings["epochs"]
+    return len(metrics["epoch"]), last_epoch(metrics["val_error"], settings["epochs"], settings["patience"])
 
 
 KINDS = {

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from bayes_layers import DeterministicDense, ElboTrainer, Network
-from bayes_layers.inference.early_stopping import Patience, fit_with_patience
+from bayes_layers.inference.early_stopping import Patience, fit_with_patience, last_epoch
 from bayes_layers.layers.randomness import make_seed
 
 
@@ -99,3 +99,9 @@ def test_a_weight_of_the_kl_for_every_step():
 
     fit_with_patience(Trainer(), [0] * 4, [0] * 4, lambda: 0.0, patience=3, epochs=4, kl_weight=weights, seed=0)
     assert seen == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_the_epoch_at_which_a_run_ends():
+    errors = [0.4, 0.2, 0.3, 0.2, 0.1, 0.3]  # an equal error is no new best
+    assert [last_epoch(errors, 9, patience) for patience in (0, 1, 2, 3)] == [9, 3, 4, 9]
+    assert last_epoch(errors, 3, 2) == 3 and last_epoch([], 5, 1) == 5
