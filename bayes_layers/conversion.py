@@ -57,6 +57,8 @@ def bayesian(model, layers, *, num_examples, estimator="flipout", mu_init=-5.0, 
         raise ValueError(f"estimator={estimator} is not valid: it takes {', '.join(ESTIMATORS)}")
     if arguments.get("variance", "softplus") != "softplus":
         raise ValueError("bayesian takes variance=softplus only: with alpha, weights of 0 have no variance")
+    if "kl_weight" in arguments:
+        raise ValueError("bayesian takes no kl_weight: num_examples says it, 1 / num_examples")
     names = _checked_names(model, layers)
     arguments = {"mu_init": mu_init, "sigma_init": sigma_init, "kl_weight": 1.0 / float(num_examples), **arguments}
 

@@ -172,3 +172,8 @@ def test_layers_of_one_seed_have_noise_of_their_own(functional):
         [bayesian(functional, names, num_examples=9, seed=s).get_layer(name).seed for name in names] for s in (0, 0, 1)
     ]
     assert len(set(seeds[0])) == 3 and seeds[0] == seeds[1] and not set(seeds[0]) & set(seeds[2])
+
+
+def test_the_weight_of_the_kl_is_said_once(functional):
+    with pytest.raises(ValueError, match="takes no kl_weight: num_examples says it"):
+        bayesian(functional, ["logits"], num_examples=10, kl_weight=1.0)
