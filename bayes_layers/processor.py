@@ -23,8 +23,8 @@ def has_bfloat16():
 
 
 def has_matrix_units():
-    """Whether products of bfloat16 numbers are several times faster than those of float32 (AMX)."""
-    return "amx_bf16" in features()
+    """Whether products of bfloat16 numbers are several times faster than those of float32 (AMX, or a GPU)."""
+    return "amx_bf16" in features() or has_gpu()
 
 
 def has_gpu():

@@ -1,6 +1,7 @@
 """The benchmark's rows and the arithmetic behind its floor; never its times."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 from bayes_layers import PosteriorPredictive, build_network
 from bayes_layers.config import NetworkSettings
 from bayes_layers.models.network import operations
-from experiments import benchmark
+from experiments import benchmark, entry
 from experiments.errors import UserError
 from experiments.speed import floor, programs, works
 from experiments.speed.baseline import NaiveProcess
@@ -79,6 +80,26 @@ def test_exported_programs_have_their_inputs_in_order(name):
     expected = ["x".join([*map(str, array.shape), kinds[array.dtype.name]]) + ">" for array in inputs.values()]
     assert types == expected
     assert ("stablehlo.while" in text) == (name != "step")  # the loop is inside the program
+
+
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+def test_float32_products_ask_a_gpu_for_all_their_bits(name):
+    """XLA's DEFAULT is TF32 on NVIDIA GPUs, HIGHEST is float32; the default of TensorFlow shows that the test can fail."""
+    import tensorflow as tf
+
+    def precisions():
+        function, arguments, _ = programs.PROGRAMS[name]("BNN-1")
+        text = function.experimental_get_compiler_ir(*arguments)(stage="stablehlo")
+        products = [line for line in text.splitlines() if "stablehlo.convolution" in line or "stablehlo.dot" in line]
+        return [set(re.findall("DEFAULT|HIGHEST", line)) for line in products]
+
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+    default = precisions()
+    entry.start_tensorflow()
+    found = precisions()
+    assert len(found) == len(default) >= 4  # two convolutions and two dense layers, some of them twice
+    assert all(found_here == {"HIGHEST"} for found_here in found)
+    assert not any(here == {"HIGHEST"} for here in default)
 
 
 def test_export_writes_programs_with_a_list(tmp_path, capsys):

@@ -40,3 +40,14 @@ def test_no_flags_can_be_read(tmp_path):
 def test_xla_is_for_gpus():
     assert processor.resolve_jit_compile("true") == "true"
     assert processor.resolve_jit_compile("auto") == str(processor.has_gpu()).lower()
+
+
+def test_a_gpu_has_matrix_units(flags_of, monkeypatch):
+    flags_of("avx512_bf16")
+    monkeypatch.setattr(processor, "has_gpu", lambda: False)
+    assert not processor.has_matrix_units()
+    monkeypatch.setattr(processor, "has_gpu", lambda: True)
+    assert processor.has_matrix_units()
+    monkeypatch.setattr(processor, "has_gpu", lambda: False)
+    flags_of("amx_bf16")
+    assert processor.has_matrix_units()

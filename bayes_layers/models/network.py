@@ -108,7 +108,11 @@ class Network(tf_keras.Model):
 
     @property
     def precision(self):
-        """Precision of convolutions and matrix products, "float32" or "bfloat16"; what makes the logits is float32."""
+        """Precision of convolutions and matrix products, "float32" or "bfloat16"; what makes the logits is float32.
+
+        On an NVIDIA GPU TensorFlow takes TF32 for float32 unless the program says, as the package's own do,
+        `tf.config.experimental.enable_tensor_float_32_execution(False)`.
+        """
         return self._precision
 
     @precision.setter
@@ -163,7 +167,7 @@ class Network(tf_keras.Model):
         for i, layer in enumerate(self.stack):
             if _is_stochastic(layer):
                 # The first layer's mean is the same for all samples. Behind it, two products in bfloat16 are made of
-                # one, which only a processor with matrix units (AMX) does faster.
+                # one, which only matrix units do faster.
                 arguments = {"apart": i == self.split or has_matrix_units()} if hasattr(layer, "mean_outputs") else {}
                 draws.append(layer.draw(randomness.fold_in(seed, i), **arguments))
         return tuple(draws)
