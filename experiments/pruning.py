@@ -115,7 +115,7 @@ def make(config):
     Raises:
       UserError: if there is no trained network, or not of an image-classification run.
       RecordError: with `report_only`, if the record's network is not the one that was pruned.
-      SettingError: if the network has none of the wanted scores.
+      SettingError: if a score is asked for by name that the network does not have.
     """
     book = book_of(config)
     if config.report_only:
@@ -140,7 +140,7 @@ def _open(config):
             f"{config.record} is no record of experiments.image_classification, which keeps images for validation; "
             "bayes_layers.pruning prunes any network"
         )
-    if set(config.names) == {"snr"} and trained.settings["inference"] != "variational":
+    if config.scores != "all" and "snr" in config.names and trained.settings["inference"] != "variational":
         raise SettingError(
             f"--scores={config.scores} is not valid: it takes all or magnitude for this record, whose network has no "
             "posterior"

@@ -189,9 +189,10 @@ def test_meaningless_requests_are_named(record, tmp_path, capsys):
     known = json.loads((frequentist / "config.json").read_text())
     known["settings"]["inference"] = "frequentist"
     (frequentist / "config.json").write_text(json.dumps(known))
-    command = ["x", f"--record={frequentist}", "--scores=snr", f"--output_dir={tmp_path}"]
-    assert pruning.main(command) == 2
-    assert "--scores=snr is not valid: it takes all or magnitude for this record" in capsys.readouterr().err
+    for scores in ("snr", "magnitude,snr"):
+        command = ["x", f"--record={frequentist}", f"--scores={scores}", f"--output_dir={tmp_path}"]
+        assert pruning.main(command) == 2
+        assert f"--scores={scores} is not valid: it takes all or magnitude for this record" in capsys.readouterr().err
     assert not list(tmp_path.glob("**/settings.json"))
 
 
