@@ -42,12 +42,10 @@ def test_xla_is_for_gpus():
     assert processor.resolve_jit_compile("auto") == str(processor.has_gpu()).lower()
 
 
-def test_a_gpu_has_matrix_units(flags_of, monkeypatch):
-    flags_of("avx512_bf16")
-    monkeypatch.setattr(processor, "has_gpu", lambda: False)
-    assert not processor.has_matrix_units()
-    monkeypatch.setattr(processor, "has_gpu", lambda: True)
-    assert processor.has_matrix_units()
-    monkeypatch.setattr(processor, "has_gpu", lambda: False)
-    flags_of("amx_bf16")
-    assert processor.has_matrix_units()
+@pytest.mark.parametrize(
+    "flag, has_gpu, found", [("avx512_bf16", False, False), ("avx512_bf16", True, True), ("amx_bf16", False, True)]
+)
+def test_amx_and_gpus_are_matrix_units(flags_of, monkeypatch, flag, has_gpu, found):
+    flags_of(flag)
+    monkeypatch.setattr(processor, "has_gpu", lambda: has_gpu)
+    assert processor.has_matrix_units() is found
