@@ -82,8 +82,8 @@ def start_tensorflow():
 
     The messages bypass `sys.stderr`, so the file descriptor is redirected; what was said is shown if the import fails.
 
-    On a GPU TensorFlow is made deterministic. What is float32 stays float32: by default an NVIDIA GPU rounds the factors
-    of its products to TF32's 11 significant bits.
+    On a GPU TensorFlow is made deterministic, and float32 stays float32: by default the factors of its products are
+    rounded to TF32's 11 significant bits there.
 
     Returns:
       The module `tensorflow`.

@@ -11,7 +11,8 @@ import pytest
 from bayes_layers import PosteriorPredictive, build_network
 from bayes_layers.config import NetworkSettings
 from bayes_layers.models.network import operations
-from experiments import benchmark, entry
+from experiments import benchmark
+from experiments.entry import start_tensorflow
 from experiments.errors import UserError
 from experiments.speed import floor, programs, works
 from experiments.speed.baseline import NaiveProcess
@@ -84,7 +85,7 @@ def test_exported_programs_have_their_inputs_in_order(name):
 
 @pytest.mark.parametrize("name", programs.PROGRAMS)
 def test_float32_products_ask_a_gpu_for_all_their_bits(name):
-    """XLA's DEFAULT is TF32 on NVIDIA GPUs, HIGHEST is float32; the default of TensorFlow shows that the test can fail."""
+    """XLA's DEFAULT is TF32 on NVIDIA GPUs, HIGHEST is float32; with TensorFlow's own default the test fails."""
     import tensorflow as tf
 
     def precisions():
@@ -95,7 +96,7 @@ def test_float32_products_ask_a_gpu_for_all_their_bits(name):
 
     tf.config.experimental.enable_tensor_float_32_execution(True)
     default = precisions()
-    entry.start_tensorflow()
+    start_tensorflow()
     found = precisions()
     assert len(found) == len(default) >= 4  # two convolutions and two dense layers, some of them twice
     assert all(found_here == {"HIGHEST"} for found_here in found)
