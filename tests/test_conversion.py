@@ -8,7 +8,7 @@ import tf_keras
 from bayes_layers import DenseFlipout, MonteCarloDropout, bayesian, build_network, predict_samples
 from bayes_layers.config import NetworkSettings
 from bayes_layers.layers.randomness import make_seed
-from bayes_layers.models.network import CUSTOM_OBJECTS
+from bayes_layers.models.storage import CUSTOM_OBJECTS
 
 layers = tf_keras.layers
 RNG = np.random.default_rng(0)
