@@ -154,11 +154,15 @@ class ActiveLearningConfig(
         """Labelled images on which cycle `cycle` is fitted."""
         return self.initial_labels + cycle * self.query_size
 
-    def training_steps(self, first_cycle=0):
-        """Adam steps from `first_cycle` to the last."""
+    def is_tested(self, cycle):
+        """Whether cycle `cycle` ends with a test."""
+        return cycle % self.test_every == 0 or cycle == self.last_cycle
+
+    def training_steps(self, first_cycle=0, last_cycle=None):
+        """Adam steps from `first_cycle` to `last_cycle`, or to the last."""
+        last_cycle = self.last_cycle if last_cycle is None else last_cycle
         return sum(
-            self.epochs * -(-self.labels_at(cycle) // self.batch_size)
-            for cycle in range(first_cycle, self.last_cycle + 1)
+            self.epochs * -(-self.labels_at(cycle) // self.batch_size) for cycle in range(first_cycle, last_cycle + 1)
         )
 
 

@@ -52,7 +52,7 @@ def _work(config, dataset_name):
         if config.acquisition == "random"
         else (min(config.pool_subset or train_size, train_size - config.initial_labels))
     )
-    tests = len({*range(0, config.last_cycle + 1, config.test_every), config.last_cycle})
+    tests = sum(config.is_tested(cycle) for cycle in range(config.last_cycle + 1))
     weights = sum(int(weight.shape.num_elements()) for weight in network.trainable_weights)
     features, widest, activations = _activations(network)
     sampled = sum(int(w.shape.num_elements()) for layer in network.stack[network.split :] for w in layer.weights)

@@ -178,7 +178,7 @@ class _Cycles:
         labels = tables.column(self.rows["acquisitions"], "label", int)
         self.learner.restore(indices, labels, state.cycle, state.network)
         self.book.publish(state, self._acquired())
-        self.watch.resumed(state.cycle, len(indices))
+        self.watch.resumed(self.rows["metrics"])
         return state.pending
 
     def _cycle(self, picks):
@@ -186,13 +186,12 @@ class _Cycles:
         self.rows["acquisitions"] += picks
         self.learner.tell(tables.column(picks, "index", int), tables.column(picks, "label", int))
         cycle, labels = self.learner.cycle, len(self.learner.labelled)
-        self.watch.begin_cycle(cycle, labels)
+        self.watch.begin_cycle()
         with Timer() as train_time:
             curve = self._fit(cycle)
         self.global_step += self._steps_per_epoch() * self.config.epochs
-        is_last = cycle == self.config.last_cycle
         tested, test_time = {}, None
-        if is_last or cycle % self.config.test_every == 0:
+        if self.config.is_tested(cycle):
             with Timer() as timer:
                 tested = self._evaluate(cycle)
             test_time = timer.text
@@ -210,10 +209,10 @@ class _Cycles:
             )
         )
         self.rows["posterior"] += self._posterior_rows(cycle)
-        pending = [] if is_last else self._ask()
+        pending = [] if cycle == self.config.last_cycle else self._ask()
         state = State(cycle, self.global_step, self.rows, self.learner.network.to_arrays(), pending, curve)
         self.book.commit(state, self._acquired())
-        self.watch.end_cycle(cycle, tested.get("test_error"))
+        self.watch.end_cycle(self.rows["metrics"][-1])
         return state, pending
 
     def _fit(self, cycle):

@@ -4,6 +4,8 @@ import time
 
 from experiments.progress_bar import ProgressBar, duration
 
+RECENT = 4  # measurements that the time left is reckoned from
+
 
 class Watch(ProgressBar):
     """A progress bar over cycles on standard error."""
@@ -13,58 +15,71 @@ class Watch(ProgressBar):
         label = "" if position is None else f"seed {config.seed} · "
         super().__init__(config.last_cycle + 1, "cycle", label, position, stream)
         self._config = config
-        self._error = None
-        self._cycle, self._labels = 0, config.initial_labels
-        self._cycle_seconds = []  # (training steps, seconds in all) of the finished cycles
-
-    def resumed(self, cycle, labels):
-        """Says from where a run goes on."""
-        self.write(f"resuming after cycle {cycle} ({labels} labels)")
-        self._cycle = cycle
-
-    def begin_cycle(self, cycle, labels):
-        """A cycle begins."""
-        self.begin(cycle)
-        self._cycle, self._labels = cycle, labels
+        self._rows = []  # of the table of metrics, for the committed cycles
         self._began = time.monotonic()
-        self._describe("training")
+
+    def resumed(self, rows):
+        """Says from where a run goes on; `rows` are those of metrics for the committed cycles."""
+        self._rows = list(rows)
+        self.write(f"resuming after cycle {rows[-1]['cycle']} ({rows[-1]['labels']} labels)")
+
+    def begin_cycle(self):
+        """The first cycle that is not committed begins."""
+        self.begin(len(self._rows))
+        self._began = time.monotonic()
+        self._describe(len(self._rows), "training")
 
     def progress(self, what, done, total):
         """A part of a cycle has come so far; shown once a second."""
         if self.is_due:
-            self._describe(f"{what} {100 * done // total:3d}%")
+            self._describe(len(self._rows), f"{what} {100 * done // total:3d}%")
 
-    def end_cycle(self, cycle, error):
-        """A cycle was committed; `error` is the test error, or None."""
-        self._error = self._error if error is None else error
-        steps = self._steps(cycle)
-        self._cycle_seconds.append((steps, time.monotonic() - self._began))
-        self._describe("committed", refresh=False)
+    def end_cycle(self, row):
+        """A cycle was committed; `row` is its row of metrics."""
+        self._rows.append(row)
+        self._began = time.monotonic()
+        self._describe(len(self._rows) - 1, "committed", refresh=False)
         self.advance()
 
-    def _steps(self, cycle):
-        return self._config.epochs * -(-self._config.labels_at(cycle) // self._config.batch_size)
-
-    def _seconds_left(self):
-        """Remaining cycles by a line through (training steps, seconds) of the last finished ones."""
-        known = self._cycle_seconds[1:][-10:] or self._cycle_seconds  # the first one traces
-        if not known:
-            return None
-        per_step = sum(seconds for _, seconds in known) / sum(steps for steps, _ in known)
-        few, many = min(known), max(known)
-        slope, fixed = per_step, 0.0
-        if many[0] > few[0]:
-            slope = min(per_step, max(0.0, (many[1] - few[1]) / (many[0] - few[0])))
-            fixed = max(0.0, known[-1][1] - slope * known[-1][0])
-        return sum(fixed + slope * self._steps(cycle) for cycle in range(self._cycle, self._config.last_cycle + 1)) - (
-            time.monotonic() - self._began
-        )
-
-    def _describe(self, doing, refresh=True):
-        error = "" if self._error is None else f" · test error {100 * self._error:.2f} %"
-        left = self._seconds_left()
-        left = "" if left is None else f" · {duration(max(0.0, left))} left"
+    def _describe(self, cycle, doing, refresh=True):
+        errors = [row["test_error"] for row in self._rows if row["test_error"]]
+        error = f" · test error {100 * float(errors[-1]):.2f} %" if errors else ""
+        left = seconds_left(self._config, self._rows)
+        left = "" if left is None else f" · {duration(max(0.0, left - (time.monotonic() - self._began)))} left"
         self.describe(
-            f"cycle {self._cycle}/{self._config.last_cycle} · {self._labels} labels{error} · {doing}{left}",
+            f"cycle {cycle}/{self._config.last_cycle} · {self._config.labels_at(cycle)} labels{error} · {doing}{left}",
             refresh,
         )
+
+
+def seconds_left(config, rows):
+    """Seconds that the cycles without a row will take.
+
+    Training is reckoned by its steps, whose number grows with the labels; a test and a scoring pass are as long as the
+    last ones were.
+
+    Args:
+      config: an `ActiveLearningConfig`.
+      rows: those of metrics (dicts of texts) for the committed cycles, from the first on.
+
+    Returns:
+      Seconds, or None before the first commit.
+    """
+    if not rows:
+        return None
+    known = range(len(rows))[-RECENT:]
+    training = sum(float(rows[cycle]["train_seconds"]) for cycle in known)
+    rate = training / sum(config.training_steps(cycle, cycle) for cycle in known)
+    left = range(len(rows), config.last_cycle + 1)
+    tests = sum(config.is_tested(cycle) for cycle in left)
+    passes = max(0, len(left) - 1)  # the last cycle is followed by none
+    return (
+        rate * config.training_steps(len(rows))
+        + tests * _recent_mean(rows, "test_seconds")
+        + passes * _recent_mean(rows, "score_seconds")
+    )
+
+
+def _recent_mean(rows, column):
+    known = [float(row[column]) for row in rows if row[column]][-RECENT:]
+    return sum(known) / len(known) if known else 0.0
