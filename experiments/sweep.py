@@ -18,6 +18,7 @@ import time
 from experiments import datasets, entry
 from experiments.errors import RecordError, UserError
 from experiments.launchers.single import DONE, IN_USE, LOST
+from experiments.records.record import make_directory
 from experiments.studies import collect, grid
 from experiments.studies.config import GROUPS, PRESETS, StudyConfig
 from experiments.studies.start import begin
@@ -46,12 +47,19 @@ def sweep(study, dataset, launcher=None):
 
     Returns:
       Dict from the configs of the runs that failed to one line each.
+
+    Raises:
+      UserError: if the output directory cannot be made, or there is something to do and it cannot be written to.
     """
-    study = study.replace(output_dir=str(pathlib.Path(study.output_dir).expanduser().absolute()))
+    directory = pathlib.Path(study.output_dir).expanduser().absolute()
+    if not directory.is_dir():
+        make_directory(directory, study.output_dir)
+    as_given, study = study.output_dir, study.replace(output_dir=str(directory))
     if study.data_dir:
         study = study.replace(data_dir=str(datasets.tfds_dir(study.data_dir).absolute()))
     to_do, failures = _what_is_to_do(study, dataset)
     if to_do:
+        make_directory(directory, as_given)  # what cannot be written to is said once, not by every run
         from experiments.launchers.progress import Progress
 
         progress = Progress({config: collect.record_path(config, dataset) for config in to_do})

@@ -58,6 +58,14 @@ def test_every_missing_run_is_made_once(tmp_path):
     assert scripted(tmp_path, answer(DONE), answer(DONE)) == ({}, ["BNN", "CNN"])
 
 
+def test_an_output_directory_that_cannot_be_used_is_said_once_and_nothing_is_started(tmp_path, capfd):
+    (tmp_path / "file").write_text("a file, not a directory")
+    arguments = [*SMALL, "--dataset=digits", f"--output_dir={tmp_path / 'file' / 'runs'}"]
+    assert sweep.main(["sweep", *arguments]) != 0
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"--output_dir={tmp_path / 'file' / 'runs'} cannot be used" in line
+
+
 def test_complete_runs_are_not_made_again(tmp_path):
     study = StudyConfig(archs="BNN,CNN", acquisitions="random", seeds=1, output_dir=str(tmp_path))
     config = grid.runs(study)[0]
