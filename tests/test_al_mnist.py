@@ -108,14 +108,19 @@ def test_config_states_every_setting_and_where_it_came_from(finished):
     assert config["device"] and config["dataset"]["train_images"] == 1297
 
 
-def test_load_run_gives_the_fitted_model(finished):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_load_run_gives_the_fitted_model_in_the_precision_of_its_run(precision, tmp_path):
     from bayes_layers import PosteriorPredictive
     from bayes_layers.streams import stream_key
     from bayes_layers.uncertainty import evaluate
 
-    run, digits = load_run(finished), datasets.load("digits")
-    mean = PosteriorPredictive(run.model, 3).mean(digits.test_images, stream_key(0, "posterior", 2))
-    assert evaluate(mean, digits.test_labels)["error"] == pytest.approx(run.tables["metrics"]["test_error"][-1])
+    assert main(tmp_path, "--arch=BNN", "--max_labels=10", f"--precision={precision}") == 0
+    run, digits = load_run(the_record(tmp_path)), datasets.load("digits")
+    assert run.model.precision == precision
+    mean = PosteriorPredictive(run.model, 3).mean(digits.test_images, stream_key(0, "posterior", 0))
+    expected = evaluate(mean, digits.test_labels)
+    for name in ("error", "nll", "brier"):
+        assert run.tables["metrics"][f"test_{name}"][-1] == pytest.approx(expected[name], rel=1e-6)
 
 
 def test_tensorboard_events(finished):

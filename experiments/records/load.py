@@ -35,10 +35,12 @@ class Run:
 
     @functools.cached_property
     def model(self):
-        """The `Network` as fitted in the last committed cycle or epoch (loads TensorFlow)."""
+        """The `Network` as fitted in the last committed cycle or epoch, in the run's precision (loads TensorFlow)."""
         from bayes_layers.models.network import Network
 
-        return Network.from_arrays(checkpoint.read(self.path / "checkpoint", self.layout).network)
+        network = Network.from_arrays(checkpoint.read(self.path / "checkpoint", self.layout).network)
+        network.precision = self.config["settings"].get("precision", network.precision)
+        return network
 
     @functools.cached_property
     def acquired(self):
