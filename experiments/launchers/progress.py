@@ -2,14 +2,19 @@
 
 import csv
 import sys
+import time
 
 from tqdm import tqdm
 
+from experiments.launchers.time_left import seconds_left_of_all
+from experiments.progress_bar import duration
 from experiments.records.paths import text_of
+
+SECONDS_BETWEEN_LINES = 300.0  # off a terminal
 
 
 class Progress:
-    """A bar over the training steps of all runs; off a terminal, a line for each run that ends."""
+    """A bar over the training steps of all runs; off a terminal, a line for each run that ends, and now and then."""
 
     def __init__(self, paths, stream=None):
         """Begins the display.
@@ -21,36 +26,43 @@ class Progress:
         self._stream = stream or sys.stderr
         self._paths = paths
         self._is_terminal = self._stream.isatty()
-        self._done = {config: _steps(config, *_last_row(path)) for config, path in paths.items()}
-        self._ended = 0
+        self._rows = {config: _rows(path) for config, path in paths.items()}
+        self._done = {config: _steps(config, rows) for config, rows in self._rows.items()}
+        self._over = set()
+        self._said = time.monotonic()
         self._bar = tqdm(
             total=sum(config.training_steps() for config in paths),
             initial=sum(self._done.values()),
             file=self._stream,
             disable=not self._is_terminal,
             dynamic_ncols=True,
-            bar_format="{percentage:3.0f}%|{bar}| {desc} · {remaining} left",
+            bar_format="{percentage:3.0f}%|{bar}| {desc}",
         )
 
     def show(self, active):
         """Brings the display up to date; `active` are the configs that are being run."""
-        if not self._is_terminal:
+        is_due = time.monotonic() - self._said >= SECONDS_BETWEEN_LINES
+        if not (self._is_terminal or is_due):
             return
-        texts = []
         for config in active:
-            cycles, row = _last_row(self._paths[config])
-            self._advance(config, _steps(config, cycles, row))
-            error = f", {100 * float(row['test_error']):.2f} %" if row and row["test_error"] else ""
-            texts.append(f"{name_of(config)}: {row['labels'] if row else 0} labels{error}")
+            self._read(config)
+        texts = [self._described(config) for config in active]
         more = f" + {len(texts) - 2} more" if len(texts) > 2 else ""
-        self._bar.set_description_str(f"{self._ended}/{len(self._paths)} runs · {'; '.join(texts[:2])}{more}")
+        seconds = seconds_left_of_all(self._rows, self._over, len(active))
+        left = "" if seconds is None else f" · about {duration(seconds)} left"
+        if self._is_terminal:
+            self._bar.set_description_str(f"{self._count} runs · {'; '.join(texts[:2])}{more}{left}")
+        else:
+            self._said = time.monotonic()
+            self.say(f"[{self._count}] {'; '.join(texts)}{left}")
 
     def ended(self, config, text):
         """A run ended; `text` says how."""
-        self._ended += 1
+        self._read(config)
+        self._over.add(config)
         self._advance(config, config.training_steps())
         if not self._is_terminal:
-            self.say(f"[{self._ended}/{len(self._paths)}] {name_of(config)}: {text}")
+            self.say(f"[{self._count}] {name_of(config)}: {text}")
 
     def say(self, line):
         """Shows a line above the bar."""
@@ -59,6 +71,20 @@ class Progress:
     def close(self):
         """Ends the display."""
         self._bar.close()
+
+    @property
+    def _count(self):
+        return f"{len(self._over)}/{len(self._paths)}"
+
+    def _read(self, config):
+        self._rows[config] = _rows(self._paths[config])
+        self._advance(config, _steps(config, self._rows[config]))
+
+    def _described(self, config):
+        rows = self._rows[config]
+        errors = [row["test_error"] for row in rows if row["test_error"]]
+        error = f", {100 * float(errors[-1]):.2f} %" if errors else ""
+        return f"{name_of(config)}: {rows[-1]['labels'] if rows else 0} labels{error}"
 
     def _advance(self, config, steps):
         self._bar.update(max(0, steps - self._done[config]))
@@ -72,20 +98,19 @@ def name_of(config):
 
 def last_error(path):
     """The last test error of a record in words."""
-    _, row = _last_row(path)
-    if not row or not row["test_error"]:
+    rows = _rows(path)
+    if not rows or not rows[-1]["test_error"]:
         return "done"
-    return f"{100 * float(row['test_error']):.2f} % test error at {row['labels']} labels"
+    return f"{100 * float(rows[-1]['test_error']):.2f} % test error at {rows[-1]['labels']} labels"
 
 
-def _last_row(path):
-    """The number of committed cycles and the last row of metrics (a dict, or None); never an error."""
+def _rows(path):
+    """The rows of metrics of the committed cycles; none if they cannot be read. Never an error."""
     try:
-        rows = list(csv.DictReader((path / "metrics.csv").read_text().splitlines()))
-        return len(rows), rows[-1] if rows else None
+        return list(csv.DictReader((path / "metrics.csv").read_text().splitlines()))
     except (OSError, ValueError, csv.Error):
-        return 0, None
+        return []
 
 
-def _steps(config, cycles, row):
-    return config.training_steps() - config.training_steps(first_cycle=min(cycles, config.last_cycle + 1))
+def _steps(config, rows):
+    return config.training_steps() - config.training_steps(first_cycle=min(len(rows), config.last_cycle + 1))
