@@ -82,9 +82,12 @@ class Progress:
 
     def _described(self, config):
         rows = self._rows[config]
-        errors = [row["test_error"] for row in rows if row["test_error"]]
-        error = f", {100 * float(errors[-1]):.2f} %" if errors else ""
-        return f"{name_of(config)}: {rows[-1]['labels'] if rows else 0} labels{error}"
+        labels = rows[-1]["labels"] if rows else 0
+        tested = next((row for row in reversed(rows) if row["test_error"]), None)
+        if tested is None:
+            return f"{name_of(config)}: {labels} labels"
+        at = "" if tested["labels"] == labels else f" at {tested['labels']}"
+        return f"{name_of(config)}: {labels} labels, {100 * float(tested['test_error']):.2f} %{at}"
 
     def _advance(self, config, steps):
         self._bar.update(max(0, steps - self._done[config]))

@@ -17,11 +17,11 @@ OTHER = CONFIG.replace(seed=1)
 CNN = CONFIG.replace(arch="CNN")
 
 
-def row(cycle, per_step=0.1, test=30.0, score=50.0):
+def row(cycle, per_step=0.1, test=30.0, score=50.0, error=0.25):
     """The row of metrics of a cycle that took a known time."""
     seconds = per_step * CONFIG.training_steps(cycle, cycle)
     return tables.row(
-        "metrics", cycle=cycle, labels=CONFIG.labels_at(cycle), test_error=0.25, train_seconds=seconds,
+        "metrics", cycle=cycle, labels=CONFIG.labels_at(cycle), test_error=error, train_seconds=seconds,
         test_seconds=test, score_seconds=score,
     )  # fmt: skip
 
@@ -88,3 +88,13 @@ def test_on_a_terminal_there_is_a_bar(tmp_path, monkeypatch):
     shown = terminal.getvalue()
     assert " 30%|" in shown  # 600 of 2,000 steps
     assert "0/2 runs · BNN, var_ratios, mu_init=-3, seed 0: 70 labels, 25.00 % · about" in shown
+
+
+def test_an_error_stands_beside_the_labels_that_it_was_measured_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    said = io.StringIO()
+    display = Progress({CONFIG: tmp_path / "a"}, said)
+    written(tmp_path / "a", row(0), row(1, error=None))
+    display.show([CONFIG])
+    display.close()
+    assert "seed 0: 70 labels, 25.00 % at 20 · about" in said.getvalue()
