@@ -98,8 +98,10 @@ def _legend(axes):
     lines, seeds = {}, {}
     for axis in axes:
         for line in axis.get_lines():
-            lines.setdefault(line.get_label(), line)
-            seeds.setdefault(line.get_label(), []).append(line.get_gid())
+            label = line.get_label()
+            if label not in lines or (line.get_gid() and not lines[label].get_gid()):
+                lines[label] = line  # what is missing in one panel may be drawn in another
+            seeds.setdefault(label, []).append(line.get_gid())
     return list(lines.values()), [f"{label} {_count(seeds[label])}" for label in lines]
 
 

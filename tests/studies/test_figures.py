@@ -28,3 +28,12 @@ def test_one_legend_says_how_many_seeds_each_panel_has():
     lines, texts = figures._legend(axes)
     plt.close(figure)
     assert texts == ["BNN (3, 2)", "CNN (3)", "BNN1 missing"] and lines == axes[0].get_lines()
+
+
+def test_the_legend_shows_the_line_of_a_panel_that_has_one():
+    figure, axes = plt.subplots(1, 3)
+    for axis, seeds in zip(axes, (0, 1, 0), strict=True):
+        axis.plot([], [], linestyle="-" if seeds else ":", label="BNN-3", gid=seeds)
+    (line,), (text,) = figures._legend(axes)
+    plt.close(figure)
+    assert text == "BNN-3 (0, 1, 0)" and line.get_linestyle() == "-"
