@@ -4,17 +4,17 @@ Command: python -m experiments.keep runs/ --results=results
 
 Copies config.json and the CSV files of every record under a directory, at the same place under --results; a megabyte
 or two for a whole study. Reports read such records like full ones (--report_only, experiments.report). A record
-that is in use, or whose run was killed, is left out and named. Run time: seconds.
+that is unfinished, damaged, or in use is left out and named. Run time: seconds.
 """
 
 import dataclasses
-import os
 import pathlib
 import sys
 
 from bayes_layers.settings import Settings, setting
 from experiments import entry
 from experiments.errors import UserError
+from experiments.page.collect import COMPLETE, find
 from experiments.page.text import plural
 from experiments.records import files
 from experiments.records.lock import NAME as LOCK_NAME
@@ -29,7 +29,7 @@ class KeepSettings(Settings):
 
 
 def work(config):
-    """Copies the small part of all records.
+    """Copies the small part of all finished records.
 
     Args:
       config: a `KeepSettings`.
@@ -42,15 +42,19 @@ def work(config):
         raise UserError(f"--records={config.records} is not valid: it takes a directory of records")
     if root.resolve() == target.resolve():
         raise UserError(f"--results={config.results} is not valid: it takes another directory than --records")
-    records = sorted(pathlib.Path(folder) for folder, _, names in os.walk(root) if "config.json" in names)
-    if not records:
+    found = find(root)
+    if not found:
         raise UserError(f"--records={config.records} is not valid: it takes a directory of records, and holds none")
-    busy = [record for record in records if (record / LOCK_NAME).exists()]
-    for record in busy:
-        print(f"left out: {record} is in use, or its run was killed", file=sys.stderr)
-    for record in set(records) - set(busy):
-        keep(record, target / record.relative_to(root))
-    print(f"{target}: {plural(len(records) - len(busy), 'record')}")
+    kept = 0
+    for each in found:
+        record = root / each.path if (root / each.path).is_dir() else root  # it may be a record itself
+        busy = "it is in use, or its run was killed" if (record / LOCK_NAME).exists() else ""
+        if busy or each.status != COMPLETE:
+            print(f"left out: {record}: {busy or each.message}", file=sys.stderr)
+        else:
+            keep(record, target / record.relative_to(root))
+            kept += 1
+    print(f"{target}: {plural(kept, 'record')}")
 
 
 def keep(record, target):

@@ -59,13 +59,19 @@ def test_keeping_records(tmp_path, capsys):
     whole = fabricate(tmp_path / "runs" / "a" / "seed0")
     busy = fabricate(tmp_path / "runs" / "a" / "seed1", seed=1)
     (busy / "lock").write_text("{}")
+    short = fabricate(tmp_path / "runs" / "a" / "seed2", seed=2)
+    stated = json.loads((short / "config.json").read_text())
+    stated["settings"]["max_labels"] += 10
+    (short / "config.json").write_text(json.dumps(stated))
     assert run("keep", tmp_path / "runs", f"--results={tmp_path / 'kept'}") == 0
     said = capsys.readouterr()
-    assert "1 record" in said.out and "seed1 is in use, or its run was killed" in said.err
+    assert "1 record" in said.out and "seed1: it is in use, or its run was killed" in said.err
+    assert re.search(r"seed2: \d+ of \d+ labels", said.err)
     kept = tmp_path / "kept" / "a" / "seed0"
     assert {path.name for path in kept.iterdir()} == {path.name for path in whole.glob("*.csv")} | {"config.json"}
     assert all((whole / path.name).read_bytes() == path.read_bytes() for path in kept.iterdir())
-    assert not (tmp_path / "kept" / "a" / "seed1").exists()
+    assert [path.name for path in (tmp_path / "kept" / "a").iterdir()] == ["seed0"]
+    assert run("keep", whole, f"--results={tmp_path / 'one'}") == 0 and (tmp_path / "one" / "metrics.csv").exists()
 
 
 @pytest.mark.parametrize("arguments", [["nowhere"], ["."], [".", "--results=."]])

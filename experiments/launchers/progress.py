@@ -1,6 +1,5 @@
 """One progress display for all runs of a sweep, from their records alone, wherever they are made."""
 
-import csv
 import sys
 import time
 
@@ -8,6 +7,7 @@ from tqdm import tqdm
 
 from experiments.launchers.time_left import seconds_left_of_all
 from experiments.progress_bar import duration
+from experiments.records import tables
 from experiments.records.paths import text_of
 
 SECONDS_BETWEEN_LINES = 300.0  # off a terminal
@@ -27,12 +27,11 @@ class Progress:
         self._paths = paths
         self._is_terminal = self._stream.isatty()
         self._rows = {config: _rows(path) for config, path in paths.items()}
-        self._done = {config: _steps(config, rows) for config, rows in self._rows.items()}
         self._over = set()
         self._said = time.monotonic()
         self._bar = tqdm(
             total=sum(config.training_steps() for config in paths),
-            initial=sum(self._done.values()),
+            initial=self._steps_done(),
             file=self._stream,
             disable=not self._is_terminal,
             dynamic_ncols=True,
@@ -46,11 +45,12 @@ class Progress:
             return
         for config in active:
             self._read(config)
-        texts = [self._described(config) for config in active]
+        texts = [self._described(config) for config in active] or ["no run is being made here"]
         more = f" + {len(texts) - 2} more" if len(texts) > 2 else ""
-        seconds = seconds_left_of_all(self._rows, self._over, len(active))
+        seconds = seconds_left_of_all(self._rows, self._over, len(active)) if active else None
         left = "" if seconds is None else f" · about {duration(seconds)} left"
         if self._is_terminal:
+            self._advance()
             self._bar.set_description_str(f"{self._count} runs · {'; '.join(texts[:2])}{more}{left}")
         else:
             self._said = time.monotonic()
@@ -60,7 +60,7 @@ class Progress:
         """A run ended; `text` says how."""
         self._read(config)
         self._over.add(config)
-        self._advance(config, config.training_steps())
+        self._advance()
         if not self._is_terminal:
             self.say(f"[{self._count}] {name_of(config)}: {text}")
 
@@ -78,7 +78,6 @@ class Progress:
 
     def _read(self, config):
         self._rows[config] = _rows(self._paths[config])
-        self._advance(config, _steps(config, self._rows[config]))
 
     def _described(self, config):
         rows = self._rows[config]
@@ -89,9 +88,14 @@ class Progress:
         at = "" if tested["labels"] == labels else f" at {tested['labels']}"
         return f"{name_of(config)}: {labels} labels, {100 * float(tested['test_error']):.2f} %{at}"
 
-    def _advance(self, config, steps):
-        self._bar.update(max(0, steps - self._done[config]))
-        self._done[config] = max(steps, self._done[config])
+    def _advance(self):
+        self._bar.update(self._steps_done() - self._bar.n)
+
+    def _steps_done(self):
+        return sum(
+            config.training_steps(last_cycle=config.last_cycle if config in self._over else _last_cycle(config, rows))
+            for config, rows in self._rows.items()
+        )
 
 
 def name_of(config):
@@ -107,13 +111,13 @@ def last_error(path):
     return f"{100 * float(rows[-1]['test_error']):.2f} % test error at {rows[-1]['labels']} labels"
 
 
+def _last_cycle(config, rows):
+    return min(len(rows) - 1, config.last_cycle)  # a record may go further than the study
+
+
 def _rows(path):
     """The rows of metrics of the committed cycles; none if they cannot be read. Never an error."""
     try:
-        return list(csv.DictReader((path / "metrics.csv").read_text().splitlines()))
-    except (OSError, ValueError, csv.Error):
+        return tables.from_text("metrics", (path / "metrics.csv").read_text())
+    except (OSError, ValueError):
         return []
-
-
-def _steps(config, rows):
-    return config.training_steps() - config.training_steps(first_cycle=min(len(rows), config.last_cycle + 1))

@@ -1,8 +1,7 @@
 """How long the runs of a sweep will yet take, from what their records say of the cycles that are committed."""
 
 from experiments.active_learning.watch import seconds_left
-
-PARTS = ("train_seconds", "test_seconds", "score_seconds")
+from experiments.records.tables import TIME_COLUMNS
 
 
 def seconds_left_of_all(rows_of, ended, parallel):
@@ -14,7 +13,7 @@ def seconds_left_of_all(rows_of, ended, parallel):
     Args:
       rows_of: dict from each `ActiveLearningConfig` of a sweep to its rows of metrics (dicts of texts).
       ended: those of them that are over.
-      parallel: how many run at a time.
+      parallel: how many run at a time, at least one.
 
     Returns:
       Seconds, or None while no run has committed a cycle.
@@ -27,7 +26,7 @@ def seconds_left_of_all(rows_of, ended, parallel):
         if config not in ended:
             pace = paces.get(_kind(config), paces[None])
             left += config.training_steps() * pace if not rows else seconds_left(config, rows)
-    return left / max(1, parallel)
+    return left / parallel
 
 
 def _paces(rows_of):
@@ -35,8 +34,9 @@ def _paces(rows_of):
     seconds, steps = {}, {}
     for config, rows in rows_of.items():
         if rows:
+            taken = sum(float(row[part] or 0) for row in rows for part in TIME_COLUMNS)
             for kind in (_kind(config), None):
-                seconds[kind] = seconds.get(kind, 0.0) + sum(float(row[part] or 0) for row in rows for part in PARTS)
+                seconds[kind] = seconds.get(kind, 0.0) + taken
                 steps[kind] = steps.get(kind, 0) + config.training_steps(last_cycle=len(rows) - 1)
     return {kind: seconds[kind] / steps[kind] for kind in seconds}
 

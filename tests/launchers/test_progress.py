@@ -98,3 +98,27 @@ def test_an_error_stands_beside_the_labels_that_it_was_measured_at(tmp_path, mon
     display.show([CONFIG])
     display.close()
     assert "seed 0: 70 labels, 25.00 % at 20 · about" in said.getvalue()
+
+
+def test_it_waits_for_others_and_takes_no_record_for_more_than_the_study_asks(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    terminal, said = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    written(tmp_path / "a", *[row(cycle) for cycle in range(9)])
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "metrics.csv").write_text("cycle,labels\n0,20\n")  # no table of metrics
+    for stream in (terminal, said):
+        display = Progress({CONFIG: tmp_path / "a", OTHER: tmp_path / "b"}, stream)
+        display.show([])
+        display.show([OTHER])
+        display.ended(OTHER, "failed: it did")
+        display.show([])
+        display.close()
+    # the longer record took 0.1 s for each of 7,000 steps and 80 s for each of 9 cycles: 203 s for 1,000 steps
+    assert said.getvalue().splitlines() == [
+        "[0/2] no run is being made here",
+        "[0/2] BNN, var_ratios, mu_init=-3, seed 1: 0 labels · about 3 min left",
+        "[1/2] BNN, var_ratios, mu_init=-3, seed 1: failed: it did",
+        "[1/2] no run is being made here",
+    ]
+    assert " 50%|" in terminal.getvalue() and "100%|" in terminal.getvalue()
