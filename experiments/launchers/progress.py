@@ -45,7 +45,8 @@ class Progress:
             return
         for config in active:
             self._read(config)
-        texts = [self._described(config) for config in active] or ["no run is being made here"]
+        idle = "all are over" if len(self._over) == len(self._paths) else "no run is being made here"
+        texts = [self._described(config) for config in active] or [idle]
         more = f" + {len(texts) - 2} more" if len(texts) > 2 else ""
         seconds = seconds_left_of_all(self._rows, self._over, len(active)) if active else None
         left = "" if seconds is None else f" · about {duration(seconds)} left"

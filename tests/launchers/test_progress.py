@@ -113,6 +113,8 @@ def test_it_waits_for_others_and_takes_no_record_for_more_than_the_study_asks(tm
         display.show([OTHER])
         display.ended(OTHER, "failed: it did")
         display.show([])
+        display.ended(CONFIG, "done")
+        display.show([])
         display.close()
     # the longer record took 0.1 s for each of 7,000 steps and 80 s for each of 9 cycles: 203 s for 1,000 steps
     assert said.getvalue().splitlines() == [
@@ -120,5 +122,7 @@ def test_it_waits_for_others_and_takes_no_record_for_more_than_the_study_asks(tm
         "[0/2] BNN, var_ratios, mu_init=-3, seed 1: 0 labels · about 3 min left",
         "[1/2] BNN, var_ratios, mu_init=-3, seed 1: failed: it did",
         "[1/2] no run is being made here",
+        "[2/2] BNN, var_ratios, mu_init=-3, seed 0: done",
+        "[2/2] all are over",
     ]
     assert " 50%|" in terminal.getvalue() and "100%|" in terminal.getvalue()
