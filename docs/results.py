@@ -74,6 +74,28 @@ def _labels(row):
     return f"{float(row['labels_10_first']):g}" if row["labels_10_first"] != "inf" else f"> {row['labels']}"
 
 
+def claims():
+    """What the runs say to each claim of section 4: the mean differences of its comparisons, and the verdict."""
+    found = {}
+    for row in rows_of("layer_position/mnist/claims.csv"):
+        found.setdefault((row["claim"], re.search(r"kl_scale = (\w+)", row["slice"])[1]), []).append(row)
+    lines = []
+    for (_, divisor), rows in found.items():
+        compared = {}
+        for row in rows:
+            compared.setdefault((row["a"], row["b"]), {})[row["where"]] = row
+        differences = [", ".join(_difference(each[name]) for each in compared.values()) for name in ACQUISITIONS[1:]]
+        pairs = [int(row["pairs"]) for row in rows]
+        if any(pairs):
+            count = f"{min(pairs)} to {max(pairs)}" if min(pairs) < max(pairs) else str(pairs[0])
+            lines.append([", ".join(f"{a} < {b}" for a, b in compared), divisor, *differences, count, rows[0]["verdict"]])
+    return markdown(["claim", "KL divided by", *ACQUISITIONS[1:], "pairs", "verdict"], lines)
+
+
+def _difference(row):
+    return f"{float(row['difference']):+.2f}" if int(row["pairs"]) else NOT_RUN
+
+
 def image_classification():
     """A line for each kind of network and data set that was run, beside Shridhar's Tables 1 and 4."""
     cells = {}
@@ -143,6 +165,7 @@ def prior_study():
 
 TABLES = {
     "layer_position": layer_position,
+    "claims": claims,
     "image_classification": image_classification,
     "prior_study": prior_study,
 }
