@@ -88,7 +88,8 @@ def claims():
         pairs = [int(row["pairs"]) for row in rows]
         if any(pairs):
             count = f"{min(pairs)} to {max(pairs)}" if min(pairs) < max(pairs) else str(pairs[0])
-            lines.append([", ".join(f"{a} < {b}" for a, b in compared), divisor, *differences, count, rows[0]["verdict"]])
+            claim = ", ".join(f"{a} < {b}" for a, b in compared)
+            lines.append([claim, divisor, *differences, count, rows[0]["verdict"]])
     return markdown(["claim", "KL divided by", *ACQUISITIONS[1:], "pairs", "verdict"], lines)
 
 
