@@ -1,5 +1,6 @@
 """The kept results: they are what the records say, and README's tables are what they say."""
 
+import csv
 import importlib
 import importlib.util
 import json
@@ -29,6 +30,19 @@ def run(module, *arguments):
 
 def test_readmes_tables_are_what_the_reports_say():
     assert (ROOT / "README.md").read_text(encoding="utf-8") == results_module().readme(), "run `python docs/results.py`"
+
+
+def test_a_difference_in_readme_is_that_of_the_records():
+    errors = []
+    for arch in ("BNN-1", "BNN"):
+        files = (ROOT / "results" / "al_mnist" / "mnist" / arch / "var_ratios" / "mu-3").glob("seed*/metrics.csv")
+        last = {file.parent.name: list(csv.DictReader(file.read_text().splitlines()))[-1] for file in files}
+        errors.append({seed: 100 * float(row["test_error"]) for seed, row in last.items()})
+    pairs = errors[0].keys() & errors[1].keys()
+    expected = sum(errors[0][seed] - errors[1][seed] for seed in pairs) / len(pairs)
+    first = next(line for line in results_module().claims().splitlines() if "BNN-1 < BNN, BNN-2 < BNN, BNN-3" in line)
+    _, divisor, _, var_ratios, *_ = first.strip("| ").split(" | ")
+    assert divisor == "labels" and var_ratios.split(", ")[0] == f"{expected:+.2f}"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
