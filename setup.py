@@ -8,6 +8,8 @@ from setuptools import find_packages, setup
 HERE = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "bayes_layers" / "__init__.py").read_text()).group(1)
 
+JAX = "jax>=0.10,<0.12; python_version>='3.11'"  # runs exported XLA programs where TensorFlow is not
+
 setup(
     name="bayes-layers",
     version=VERSION,
@@ -35,9 +37,10 @@ setup(
         "tqdm>=4.60,<5",
     ],
     extras_require={
-        "test": ["pytest>=9,<10", "pytest-xdist>=3.6,<4", "ruff>=0.17,<0.18", "nbclient>=0.9,<1", "ipykernel>=6"],
+        "test": ["pytest>=9,<10", "pytest-xdist>=3.6,<4", "ruff>=0.17,<0.18", "nbclient>=0.9,<1", "ipykernel>=6", JAX],
         "notebooks": ["jupyter>=1", "nbclient>=0.9,<1", "ipykernel>=6"],
         "cluster": ["ray>=2.9,<3"],
+        "jax": [JAX],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     },
     classifiers=[

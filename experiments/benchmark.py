@@ -45,9 +45,11 @@ class BenchmarkSettings(Settings):
     figure: str = setting("", "A file for the rows as a picture.")
     export_stablehlo: str = setting(
         "",
-        "Write the XLA programs of training and scoring to this directory, as portable StableHLO with example inputs, "
-        "and time nothing.",
+        "Write the XLA programs of training and scoring to this directory, as portable StableHLO with inputs and "
+        "outputs, and time nothing; experiments.run_programs does that with JAX, on a GPU for instance.",
     )
+    export_works: str = setting("all", f"Which programs, separated by commas: {', '.join(programs.PROGRAMS)}; or all.")
+    replicas: int = setting(1, "Networks side by side in the exported train.", minimum=1, maximum=256)
     precision: str = setting("auto", "Arithmetic of our side, as in al_mnist.", choices=("auto", "float32", "bfloat16"))
     estimator: str = setting(
         "flipout", "Estimator of our side, as in al_mnist.", choices=("flipout", "local_reparameterization")
@@ -86,7 +88,10 @@ def work(config):
     entry.start_tensorflow()
     archs = config.architectures
     if config.export_stablehlo:
-        programs.export(config.export_stablehlo, archs, config.estimator)
+        chosen = names_in("export_works", config.export_works, programs.PROGRAMS)
+        precision = "float32" if config.precision == "auto" else config.precision
+        settings = {"estimator": config.estimator, "precision": precision, "replicas": config.replicas}
+        programs.export(config.export_stablehlo, archs, works=chosen, **settings)
         return
     rates = floor.machine_rates()
     print(", ".join(_rate_text(name, rate) for name, rate in rates.items()))

@@ -94,7 +94,7 @@ def make_model(arch, kl_divisor, mu_init=-3.0):
 
 def mean_probabilities(model, images, samples, batch_size=1000):
     """One full pass over the images per sample; a compiled function per batch."""
-    predict = tf.function(lambda batch: tf.nn.softmax(model(batch, training=False)))
+    predict = tf.function(prediction_of(model))
     total = np.zeros([len(images), 10])
     for _ in range(samples):
         for start in range(0, len(images), batch_size):
@@ -102,21 +102,30 @@ def mean_probabilities(model, images, samples, batch_size=1000):
     return total / samples
 
 
-def train_step_seconds(arch, steps):
-    """Seconds per minibatch of 64: one compiled function per batch."""
-    model, optimizer = make_model(arch, 1000), tf_keras.optimizers.Adam(learning_rate=0.001)
-    images, labels = tf.random.uniform([64, 28, 28, 1]), tf.random.uniform([64], maxval=10, dtype=tf.int32)
+def train_step_of(model):
+    """The function of one minibatch step."""
 
-    @tf.function
     def step(images, labels):
         with tf.GradientTape() as tape:
             logits = model(images, training=True)
             nll = tf_keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
             loss = tf.reduce_mean(nll) + sum(model.losses)
         gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
+    return step
+
+
+def prediction_of(model):
+    """The function of one sample of a batch."""
+    return lambda batch: tf.nn.softmax(model(batch, training=False))
+
+
+def train_step_seconds(arch, steps):
+    """Seconds per minibatch of 64: one compiled function per batch."""
+    step = tf.function(train_step_of(make_model(arch, 1000)))
+    images, labels = tf.random.uniform([64, 28, 28, 1]), tf.random.uniform([64], maxval=10, dtype=tf.int32)
     for _ in range(3):
         step(images, labels).numpy()
     start = time.perf_counter()
@@ -128,8 +137,7 @@ def train_step_seconds(arch, steps):
 
 def pass_seconds(arch, images):
     """Seconds of one pass over so many images in batches of 1,000: one sample."""
-    model = make_model(arch, 1000)
-    predict = tf.function(lambda batch: tf.nn.softmax(model(batch, training=False)))
+    predict = tf.function(prediction_of(make_model(arch, 1000)))
     batch = tf.random.uniform([1000, 28, 28, 1])
     predict(batch).numpy()
     start = time.perf_counter()

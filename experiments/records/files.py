@@ -82,10 +82,10 @@ def write_json(path, value):
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def npz_bytes(arrays):
-    """The bytes of an uncompressed `.npz` of a dict of arrays; equal arrays give equal bytes."""
+def npz_bytes(arrays, compressed=False):
+    """The bytes of a `.npz` of a dict of arrays; equal arrays give equal bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
     return buffer.getvalue()
 
 
