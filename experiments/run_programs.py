@@ -4,8 +4,9 @@ Command: python -m experiments.run_programs DIRECTORY [--json=FILE]
 
 DIRECTORY is what `python -m experiments.benchmark --export_stablehlo=DIRECTORY` wrote, on any machine. Every program is
 compiled as TensorFlow compiles it for this package (deterministic operations), run on its inputs, and compared with
-what TensorFlow's own kernels made of them; then it is timed: a step of training, a sample of an image, and how many
-times faster than the naive way, compiled too. Needs JAX: `pip install '.[jax]'`, on an NVIDIA GPU `'jax[cuda13]'`.
+what TensorFlow's own kernels made of them; in bfloat16 the difference is shown, in float32 it has to pass. Then it is
+timed: a step of training, a sample of an image, and how many times faster than the naive way, compiled too. Needs JAX:
+`pip install '.[jax]'`, on an NVIDIA GPU `'jax[cuda13]'`.
 
 Results: docs/benchmarks.md. Run time of `--check_only=true` on one core of a CPU: two minutes a network. XLA convolves
 slowly on CPUs: timing is for GPUs, and for networks side by side (`--replicas` of the export) checking is too.
@@ -32,7 +33,7 @@ class RunSettings(Settings):
     repeats: int = setting(10, "How many times each is timed.", minimum=1)
     check_only: bool = setting(False, "Compare outputs, and time nothing.")
     tolerance: float = setting(
-        1e-4, "Largest difference from TensorFlow's outputs, over the largest value; 0.02 for bfloat16.", above=0.0
+        1e-4, "Largest difference from TensorFlow's outputs, over the largest value, that passes in float32.", above=0.0
     )
     deterministic: bool = setting(True, "Compile for the same bits in every run, as this package does.")
     json: str = setting("", "A file for the rows, as a JSON list.")
@@ -74,7 +75,8 @@ def work(config):
             files.write_json(config.json, rows)
     for text in xla_rows.ratios(rows):
         print(text)
-    wrong = [f"{row['arch']}-{row['work']}" for row in rows if (row["error"] or 0) > config.tolerance]
+    checked = [row for row in rows if row["precision"] == "float32" and row["error"] is not None]
+    wrong = [f"{row['arch']}-{row['work']}" for row in checked if row["error"] > config.tolerance]
     if wrong:
         raise UserError(
             f"outputs differ from TensorFlow's by more than --tolerance={config.tolerance:g}: {', '.join(wrong)}"
