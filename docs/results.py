@@ -97,6 +97,21 @@ def _difference(row):
     return f"{float(row['difference']):+.2f}" if int(row["pairs"]) else NOT_RUN
 
 
+def init_study():
+    """Test errors by the initial variance: a line for each network and acquisition function, a column per mu_init."""
+    rows = [row for row in rows_of("init_study/mnist/table3.csv") if row["kind"] == "single"]
+    mus, found = [], {}
+    for row in rows:
+        mus += [row["mu_init"]] * (row["mu_init"] not in mus)
+        found.setdefault((row["arch"], row["acquisition"]), {})[row["mu_init"]] = row
+    lines = [
+        [*names, *(_error(cells[mu]) if mu in cells else NOT_RUN for mu in mus)]
+        for names, cells in found.items()
+        if sum(int(row["n"]) > 0 for row in cells.values()) > 1
+    ]
+    return markdown(["network", "acquisition", *(f"mu_init = {float(mu):g}" for mu in mus)], lines)
+
+
 def image_classification():
     """A line for each kind of network and data set that was run, beside Shridhar's Tables 1 and 4."""
     cells = {}
@@ -167,6 +182,7 @@ def prior_study():
 TABLES = {
     "layer_position": layer_position,
     "claims": claims,
+    "init_study": init_study,
     "image_classification": image_classification,
     "prior_study": prior_study,
 }

@@ -80,6 +80,11 @@ def test_timing_passes_the_packages_count_and_renews_what_was_donated(copied):
     assert runtime.check(naive)["error"] is None and runtime.time(naive, 1)["unit_s"] > 0
 
 
+def test_both_sides_begin_with_the_same_weights(exported):
+    listed = {one["work"]: one for one in json.loads((exported / LISTED).read_text())}
+    assert set(listed["step"]["inputs"][5:]) <= set(listed["naive_step"]["inputs"])  # behind images, labels, seeds
+
+
 def test_equal_rows_are_stored_once():
     arrays = {}
     same, other = np.ones([16, 3], np.float32), np.arange(6.0).reshape(2, 3)

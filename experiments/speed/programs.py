@@ -228,12 +228,15 @@ def naive_pass_program(example):
 
 
 def _naive(example):
-    """The module and its network."""
+    """The module and its network, with the weights of ours."""
     from experiments import naive
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tfp.layers call what tf_keras has deprecated
-        return naive, naive.make_model(example.arch, LABELS)
+        model = naive.make_model(example.arch, LABELS)
+    for weight, ours in zip(model.trainable_variables, example.network().trainable_weights, strict=True):
+        weight.assign(ours)
+    return naive, model
 
 
 PROGRAMS = {
