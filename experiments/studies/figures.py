@@ -1,11 +1,13 @@
 """Figures 2 and 3: learning curves with a band over seeds."""
 
 import io
+import textwrap
 
 import numpy as np
 
 from experiments.records.paths import text_of
 
+LETTERS_PER_INCH = 12
 FIGURE3_ARCHITECTURES = ("BNN", "BNN-1", "BNN1")
 
 
@@ -69,7 +71,8 @@ def _draw(part, rows, title):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    size = (2 + 5 * len(rows[0]), 1 + 3.8 * len(rows))
+    width = 5 * len(rows[0])  # of the panels, in inches; the legend stands beside them, the title above them
+    size = (width + 2, 1 + 3.8 * len(rows))
     figure, axes = plt.subplots(
         len(rows), len(rows[0]), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
     )
@@ -79,7 +82,8 @@ def _draw(part, rows, title):
             axis.label_outer()
     _limit(axes.flat)
     figure.legend(*_legend(axes.flat), loc="outside right upper", fontsize=9, title="(n seeds)")
-    figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest")
+    title = textwrap.fill(title, LETTERS_PER_INCH * width)
+    figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest", x=width / 2 / size[0])
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     plt.close(figure)

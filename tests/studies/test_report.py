@@ -185,6 +185,29 @@ def test_a_record_of_other_settings_is_left_out(tmp_path, capsys):
     assert "epochs=3 there, 200 here" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "main, name, archs",
+    [(init_study.main, "init_study", "BNN-1"), (layer_position.main, "layer_position", "BNN-1,CNN")],
+)
+def test_title_and_legend_stand_apart_in_a_narrow_figure(main, name, archs, tmp_path, monkeypatch):
+    from matplotlib import pyplot as plt
+
+    config_class = InitStudyConfig if name == "init_study" else StudyConfig
+    settings = {"seeds": 1, "archs": archs, "acquisitions": "var_ratios"}
+    written(tmp_path, config_class, **settings)
+    drawn = []
+    monkeypatch.setattr(plt, "close", drawn.append)
+    flags = [f"--{key}={value}" for key, value in settings.items()]
+    assert main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
+    monkeypatch.undo()
+    for figure in drawn:
+        figure.draw_without_rendering()  # it was saved with another resolution
+        title, legend = figure._suptitle.get_window_extent(), figure.legends[0].get_window_extent()
+        assert title.x0 >= 0 and title.x1 < legend.x0
+        plt.close(figure)
+    assert len(drawn) == 1
+
+
 def test_init_study(tmp_path):
     settings = {"seeds": 8, "archs": "BNN,BNN-1,BNN1,CNN", "acquisitions": "max_entropy,var_ratios"}
     written(tmp_path, InitStudyConfig, **settings)
