@@ -100,9 +100,8 @@ def _difference(row):
 def init_study():
     """Test errors by the initial variance: a line for each network and acquisition function, a column per mu_init."""
     rows = [row for row in rows_of("init_study/mnist/table3.csv") if row["kind"] == "single"]
-    mus, found = [], {}
+    mus, found = list(dict.fromkeys(row["mu_init"] for row in rows)), {}
     for row in rows:
-        mus += [row["mu_init"]] * (row["mu_init"] not in mus)
         found.setdefault((row["arch"], row["acquisition"]), {})[row["mu_init"]] = row
     lines = [
         [*names, *(_error(cells[mu]) if mu in cells else NOT_RUN for mu in mus)]

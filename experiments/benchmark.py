@@ -58,7 +58,7 @@ class BenchmarkSettings(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        self.architectures, self.chosen_works  # noqa: B018
+        self.architectures, self.chosen_works, self.chosen_programs  # noqa: B018
 
     @property
     def architectures(self):
@@ -69,6 +69,12 @@ class BenchmarkSettings(Settings):
     def chosen_works(self):
         """The chosen works."""
         return names_in("works", self.works, WORKS)
+
+    @property
+    def chosen_programs(self):
+        """The programs to export; with replicas there is only train."""
+        known = programs.PROGRAMS if self.replicas == 1 else ("train",)
+        return names_in("export_works", self.export_works, known)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,15 +90,15 @@ def work(config):
     """
     if config.quick:
         config = config.replace(repeats=3, images=12000)
-    dataset_name = datasets.resolve(config.dataset, config.data_dir)
-    entry.start_tensorflow()
     archs = config.architectures
     if config.export_stablehlo:
-        chosen = names_in("export_works", config.export_works, programs.PROGRAMS)
+        entry.start_tensorflow()
         precision = "float32" if config.precision == "auto" else config.precision
         settings = {"estimator": config.estimator, "precision": precision, "replicas": config.replicas}
-        programs.export(config.export_stablehlo, archs, works=chosen, **settings)
+        programs.export(config.export_stablehlo, archs, config.chosen_programs, **settings)
         return
+    dataset_name = datasets.resolve(config.dataset, config.data_dir)
+    entry.start_tensorflow()
     rates = floor.machine_rates()
     print(", ".join(_rate_text(name, rate) for name, rate in rates.items()))
     print(

@@ -27,13 +27,13 @@ CHECKED = {"train": 4, "score": 4}  # steps and samples
 TIMED = {"train": 256, "score": 100}
 
 
-def export(directory, archs, *, works="all", estimator="flipout", precision="float32", replicas=1):
+def export(directory, archs, works, *, estimator="flipout", precision="float32", replicas=1):
     """Writes the programs of some architectures to a directory.
 
     Args:
       directory: made if need be; what an earlier export wrote is replaced.
       archs: names.
-      works: names of `PROGRAMS`, or "all".
+      works: names of `PROGRAMS`; "train" alone with several replicas.
       estimator, precision: as of `NetworkSettings`, and "float32" or "bfloat16", of the package's programs.
       replicas: networks side by side in `train`.
 
@@ -42,13 +42,10 @@ def export(directory, archs, *, works="all", estimator="flipout", precision="flo
     """
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    makers = PROGRAMS if works == "all" else {name: PROGRAMS[name] for name in works}
     listed, arrays = [], {}
     for arch in archs:
-        for name, make in makers.items():
-            if replicas > 1 and name != "train":
-                continue
-            made = make(Example(arch, estimator, precision, replicas))
+        for name in works:
+            made = PROGRAMS[name](Example(arch, estimator, precision, replicas))
             inputs = inputs_of(made["function"], made["arguments"])
             outputs = outputs_of(made["reference"], made["arguments"]) if "reference" in made else []
             entry = {
