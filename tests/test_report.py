@@ -138,6 +138,14 @@ def test_images_are_limited_in_all(records):
     assert 0 < width <= 320
 
 
+def test_a_kept_record_without_its_metrics_is_damaged_not_unfinished(tmp_path):
+    kept = fabricate(tmp_path / "kept")
+    shutil.rmtree(kept / "checkpoint")
+    (kept / "metrics.csv").unlink()
+    page = Page(write(tmp_path))
+    assert "1 damaged" in page.text and "metrics.csv is damaged (it is missing)" in page.text
+
+
 def test_all_text_is_escaped(tmp_path):
     facts = {"device": EVIL, "git_commit": EVIL, "versions": {EVIL: EVIL},
              "history": [{"from_cycle": EVIL, "changes": [EVIL]}],

@@ -172,6 +172,8 @@ def test_damage_of_any_kind_is_one_line(tmp_path, capsys, name, damage):
     assert layer_position.main(["x", *arguments]) == 0
     said = capsys.readouterr()
     assert said.out.startswith("1 of 2 runs are complete") and len(said.err.splitlines()) == 1
+    if damage is None:
+        assert f"{name} is damaged (it is missing)" in said.err
 
 
 def test_a_record_of_other_settings_is_left_out(tmp_path, capsys):
