@@ -100,16 +100,11 @@ class RayLauncher:
             ) from error
 
     def _check_resources(self):
-        """Raises UserError if no node can ever take a run: Ray itself would wait for one, for ever."""
-        wanted = {"CPU": (self._cpus, "cpus_per_run"), "GPU": (self._gpus, "gpus_per_run")}
-        for name, (amount, flag) in wanted.items():
-            most = max((node["Resources"].get(name, 0) for node in self._ray.nodes() if node["Alive"]), default=0)
-            if amount > most:
-                if self._owns:
-                    self._ray.shutdown()
-                raise UserError(
-                    f"--{flag}={amount:g} is not valid: the largest node of this Ray cluster has {most:g} {name}s"
-                )
+        amiss = never_fits(self._ray.nodes(), self._cpus, self._gpus)
+        if amiss:
+            if self._owns:
+                self._ray.shutdown()
+            raise UserError(amiss)
 
     def _stop(self):
         """Interrupts the tasks that are left, as Ctrl-C does a run; after a while, for good."""
@@ -120,6 +115,31 @@ class RayLauncher:
             for reference in left:
                 with contextlib.suppress(Exception):
                     self._ray.cancel(reference, force=True)
+
+
+def never_fits(nodes, cpus, gpus):
+    """Why no node can ever take a run, for which Ray itself would wait for ever.
+
+    Args:
+      nodes: what `ray.nodes()` says.
+      cpus, gpus: what a run takes.
+
+    Returns:
+      One line, or an empty text if some node can take it.
+    """
+    having = [node["Resources"] for node in nodes if node["Alive"]]
+    wanted = {"CPU": (cpus, "cpus_per_run"), "GPU": (gpus, "gpus_per_run")}
+    for name, (amount, flag) in wanted.items():
+        most = max((resources.get(name, 0) for resources in having), default=0)
+        if amount > most:
+            return f"--{flag}={amount:g} is not valid: the largest node of this Ray cluster has {most:g} {name}s"
+    if any(all(resources.get(name, 0) >= amount for name, (amount, _) in wanted.items()) for resources in having):
+        return ""
+    kinds = dict.fromkeys(f"{r.get('CPU', 0):g} CPUs and {r.get('GPU', 0):g} GPUs" for r in having)
+    return (
+        f"--cpus_per_run={cpus:g} with --gpus_per_run={gpus:g} is not valid: no node of this Ray cluster has both "
+        f"(they have {', '.join(kinds)})"
+    )
 
 
 def _task(settings, dataset, token):
