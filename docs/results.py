@@ -98,17 +98,33 @@ def _difference(row):
 
 
 def init_study():
-    """Test errors by the initial variance: a line for each network and acquisition function, a column per mu_init."""
-    rows = [row for row in rows_of("init_study/mnist/table3.csv") if row["kind"] == "single"]
-    mus, found = list(dict.fromkeys(row["mu_init"] for row in rows)), {}
+    """Test errors by the initial variance, and at the one that is chosen on other seeds, or on the same."""
+    rows, tuned = rows_of("init_study/mnist/table3.csv"), {}
+    mus, found = list(dict.fromkeys(row["mu_init"] for row in rows if row["kind"] == "single")), {}
     for row in rows:
-        found.setdefault((row["arch"], row["acquisition"]), {})[row["mu_init"]] = row
+        names = row["arch"], row["acquisition"]
+        if row["kind"] == "single":
+            found.setdefault(names, {})[row["mu_init"]] = row
+        else:
+            tuned[names] = row
     lines = [
-        [*names, *(_error(cells[mu]) if mu in cells else NOT_RUN for mu in mus)]
+        [*names, *(_error(cells[mu]) if mu in cells else NOT_RUN for mu in mus), *_tuned(tuned[names])]
         for names, cells in found.items()
         if sum(int(row["n"]) > 0 for row in cells.values()) > 1
     ]
-    return markdown(["network", "acquisition", *(f"mu_init = {float(mu):g}" for mu in mus)], lines)
+    header = ["network", "acquisition", *(f"mu_init = {float(mu):g}" for mu in mus)]
+    return markdown([*header, "chosen on other seeds", "chosen on the same seeds"], lines)
+
+
+def _tuned(row):
+    """A row's errors at the chosen mu_init, over the seeds that have all of them."""
+    if not int(row["n"]):
+        return ["not all run"] * 2
+    same = f"{float(row['error']):.2f} (at {float(row['mu_init']):g})"
+    if row["error_other_seeds"] in ("", "nan"):
+        return ["needs two seeds", same]
+    chosen = ", ".join(f"{float(pair.split(':')[1]):g}" for pair in row["chosen_on_other_seeds"].split())
+    return [f"{float(row['error_other_seeds']):.2f} (at {chosen})", same]
 
 
 def image_classification():

@@ -81,7 +81,7 @@ def _draw(part, rows, title):
             _panel(part, axis, name, curves)
             axis.label_outer()
     _limit(axes.flat)
-    figure.legend(*_legend(axes.flat), loc="outside right upper", fontsize=9, title="(n seeds)")
+    figure.legend(**_legend(axes.flat), loc="outside right upper", fontsize=9)
     title = textwrap.fill(title, LETTERS_PER_INCH * width)
     figure.suptitle(f"{title}\nmean over seeds; band from the least to the greatest", x=width / 2 / size[0])
     buffer = io.BytesIO()
@@ -98,7 +98,7 @@ def _limit(axes):
 
 
 def _legend(axes):
-    """One legend for all panels: `(lines, texts)`, a text with the seeds in each panel if they are not the same."""
+    """One legend for all panels; its texts have the seeds in each panel, row by row, if they are not the same."""
     lines, seeds = {}, {}
     for axis in axes:
         for line in axis.get_lines():
@@ -106,7 +106,9 @@ def _legend(axes):
             if label not in lines or (line.get_gid() and not lines[label].get_gid()):
                 lines[label] = line  # what is missing in one panel may be drawn in another
             seeds.setdefault(label, []).append(line.get_gid())
-    return list(lines.values()), [f"{label} {_count(seeds[label])}" for label in lines]
+    title = "(n seeds, panel by panel)" if any(len(set(counts)) > 1 for counts in seeds.values()) else "(n seeds)"
+    labels = [f"{label} {_count(seeds[label])}" for label in lines]
+    return {"handles": list(lines.values()), "labels": labels, "title": title}
 
 
 def _count(seeds):
