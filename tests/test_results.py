@@ -45,6 +45,25 @@ def test_a_difference_in_readme_is_that_of_the_records():
     assert divisor == "labels" and var_ratios.split(", ")[0] == f"{expected:+.2f}"
 
 
+@pytest.mark.parametrize("acquisition", ["random", "max_entropy", "var_ratios"])
+def test_a_chosen_variance_in_readme_is_that_of_the_records(acquisition):
+    of_mu = {}
+    for mu in (-3, -5, -9, -11):
+        files = (ROOT / "results" / "al_mnist" / "mnist" / "BNN-1" / acquisition / f"mu{mu}").glob("seed*/metrics.csv")
+        last = {file.parent.name: list(csv.DictReader(file.read_text().splitlines()))[-1] for file in files}
+        of_mu[mu] = {seed: 100 * float(row["test_error"]) for seed, row in last.items() if row["labels"] == "300"}
+    seeds = set.intersection(*map(set, of_mu.values()))
+
+    def best(among):
+        return min(of_mu, key=lambda mu: sum(of_mu[mu][seed] for seed in among))
+
+    line = next(line for line in results_module().init_study().splitlines() if f"BNN-1 | {acquisition} |" in line)
+    other, same = (float(text.split(" (at ")[0]) for text in line.strip("| ").split(" | ")[-2:])
+    assert len(seeds) > 1
+    assert other == pytest.approx(sum(of_mu[best(seeds - {seed})][seed] for seed in seeds) / len(seeds), abs=0.0051)
+    assert same == pytest.approx(sum(of_mu[best(seeds)][seed] for seed in seeds) / len(seeds), abs=0.0051)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_reports_are_what_the_records_say(command, tmp_path):
     module, *arguments = shlex.split(command)
