@@ -138,12 +138,13 @@ def test_images_are_limited_in_all(records):
     assert 0 < width <= 320
 
 
-def test_a_kept_record_without_its_metrics_is_damaged_not_unfinished(tmp_path):
+@pytest.mark.parametrize("name", ["metrics.csv", "acquisitions.csv", "posterior.csv"])
+def test_a_kept_record_that_lacks_a_table_is_damaged_not_unfinished(name, tmp_path):
     kept = fabricate(tmp_path / "kept")
     shutil.rmtree(kept / "checkpoint")
-    (kept / "metrics.csv").unlink()
+    (kept / name).unlink()
     page = Page(write(tmp_path))
-    assert "1 damaged" in page.text and "metrics.csv is damaged (it is missing)" in page.text
+    assert "1 damaged" in page.text and f"{name} is damaged (it is missing)" in page.text
 
 
 def test_all_text_is_escaped(tmp_path):

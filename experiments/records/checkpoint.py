@@ -71,7 +71,8 @@ def from_bytes(data, what, layout=ACTIVE_LEARNING):
 
 
 def damaged(path, why):
-    """The error for a damaged file of a record."""
+    """The error for a damaged file of a record; `why` is a text or what was raised."""
+    why = "it is missing" if isinstance(why, FileNotFoundError) else why
     return RecordError(
         f"{path} is damaged ({' '.join(str(why).split())[:150]}); nothing was changed: restore it from a "
         "copy, or move the record's directory away to start anew"

@@ -88,8 +88,6 @@ def load_tables(path):
     if not (path / "config.json").exists():
         raise RecordError(f"{path} is not a record: it has no config.json")
     layout = layout_of(record.read_config(path))
-    if not (path / "metrics.csv").exists():  # a run that has begun has a directory of checkpoints
-        raise checkpoint.damaged(path / "metrics.csv", "it is missing")
     run = _run(path, {name: _rows(path / f"{name}.csv", name, layout) for name in layout.columns})
     if not layout.keeps_images:
         return run

@@ -99,9 +99,7 @@ def _read(config, path):
 def _small(file):
     try:
         return tables.from_text("metrics", file.read_text())
-    except FileNotFoundError as error:  # a run that has begun has a directory of checkpoints
-        raise damaged(file, "it is missing") from error
-    except ValueError as error:
+    except (FileNotFoundError, ValueError) as error:  # a run that has only begun has a directory of checkpoints
         raise damaged(file, error) from error
 
 
