@@ -9,14 +9,19 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import signal
 import socket
 import time
 import uuid
 
 from experiments.errors import UserError
 from experiments.launchers.single import FAILED, LOST, answer, make
+from experiments.records import files
 
 SECONDS_TO_STOP = 60.0
+PROBE_SECONDS = 5.0
+TOUCH_SECONDS = 60.0
+_TOKEN = ".sweep-"
 
 
 class RayLauncher:
@@ -33,6 +38,7 @@ class RayLauncher:
         self._address, self._cpus, self._gpus = address, cpus, gpus
         self._output_dir = pathlib.Path(output_dir)
         self._tasks = {}
+        self._touched = 0.0
 
     def __enter__(self):
         self._ray = _import_ray()
@@ -40,9 +46,10 @@ class RayLauncher:
         if self._owns:
             self._connect()
         self._check_resources()
-        self._token = self._output_dir / f".sweep-{uuid.uuid4().hex}.tmp"
         self._output_dir.mkdir(parents=True, exist_ok=True)
-        self._token.touch()
+        self._token = self._output_dir / f"{_TOKEN}{uuid.uuid4().hex}.tmp"
+        self._keep_token()
+        self._remove_abandoned_tokens()
         remote = self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_calls=1, max_retries=0)
         self._task = remote(_task)
         return self
@@ -72,6 +79,7 @@ class RayLauncher:
         Returns:
           List of (job, answer); the answer's state is `lost` if the worker or its node died.
         """
+        self._keep_token()
         if not self._tasks:
             time.sleep(seconds)
             return []
@@ -86,9 +94,25 @@ class RayLauncher:
         except self._ray.exceptions.RayError as error:
             return answer(LOST, f"its worker was lost ({type(error).__name__})", details=str(error))
 
+    def _keep_token(self):
+        """Touches the file by which nodes know the directory, once a minute, so that it is known to be in use."""
+        if time.monotonic() - self._touched > TOUCH_SECONDS or not self._touched:
+            self._token.touch()
+            self._touched = time.monotonic()
+
+    def _remove_abandoned_tokens(self):
+        """Removes those of sweeps that were killed."""
+        now = self._token.stat().st_mtime
+        for other in self._output_dir.glob(f"{_TOKEN}*.tmp"):
+            with contextlib.suppress(FileNotFoundError):  # another sweep may be faster
+                if now - other.stat().st_mtime > files.ABANDONED:
+                    other.unlink()
+
     def _connect(self):
         address = self._address or os.environ.get("RAY_ADDRESS")
+        handler = signal.getsignal(signal.SIGTERM)
         try:
+            _probe(address)
             # Ray starts a cluster of this machine if there is no address; its dashboard is of no use here.
             options = {"address": address} if address else {"include_dashboard": False}
             self._ray.init(log_to_driver=False, logging_level="ERROR", **options)
@@ -98,6 +122,8 @@ class RayLauncher:
                 f"--ray_address={self._address} cannot be reached ({line}); give the address of a running cluster, "
                 "or leave it out for one of this machine"
             ) from error
+        finally:
+            signal.signal(signal.SIGTERM, handler)  # Ray's own would not let the runs end, nor the locks go
 
     def _check_resources(self):
         amiss = never_fits(self._ray.nodes(), self._cpus, self._gpus)
@@ -115,6 +141,13 @@ class RayLauncher:
             for reference in left:
                 with contextlib.suppress(Exception):
                     self._ray.cancel(reference, force=True)
+
+
+def _probe(address):
+    """Raises OSError if nothing answers at `host:port`, or `ray://host:port`: Ray itself tries for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), PROBE_SECONDS).close()
 
 
 def never_fits(nodes, cpus, gpus):

@@ -2,7 +2,7 @@
 
 On the same host, boot and process namespace a lock is stale when its process is gone (or its number belongs to
 another process and its heartbeat has stopped); elsewhere, when its heartbeat is older than `STALE_SECONDS`. A stale
-lock is taken over.
+lock is taken over. Ages are differences between two files' times of one file system: clocks of machines may differ.
 """
 
 import contextlib
@@ -35,13 +35,14 @@ class RecordLock:
         self._token = uuid.uuid4().hex
         self._stop = threading.Event()
         self._thread = None
+        self._now = 0.0  # when we last tried, by the clock of the file system
 
     def __enter__(self):
         while not self._try_create():
             content = _read(self.path)
             if content is None:  # its holder has just left
                 continue
-            if not _is_stale(self.path, content):
+            if not _is_stale(self.path, content, self._now):
                 if "pid" not in content:
                     raise RecordError(
                         f"{self.path} is in use or is not a lock of this program; delete it if no run is active there"
@@ -86,7 +87,10 @@ class RecordLock:
     def _try_create(self):
         """Creates the lock with its content at once: a hard link of a finished file cannot be half there."""
         draft = self.path.with_name(f".lock-{self._token}.tmp")
-        draft.write_text(self._content())
+        with open(draft, "w") as file:
+            file.write(self._content())
+            file.flush()
+            self._now = os.fstat(file.fileno()).st_mtime
         try:
             os.link(draft, self.path)
             return True
@@ -136,18 +140,19 @@ def _read(path):
         return {}
 
 
-def _is_stale(path, content):
+def _is_stale(path, content, now):
+    """Whether a lock's holder is gone; `now` is the time of the file system that it lies on."""
     import psutil
 
     try:
-        age = time.time() - content["heartbeat"]
+        age = now - path.stat().st_mtime  # each heartbeat writes it anew
         if content["host"] != socket.gethostname() or content["where"] != _where():
             return age > STALE_SECONDS
         is_another = abs(psutil.Process(content["pid"]).create_time() - content["started"]) > 1.0
         return is_another and age > 2 * HEARTBEAT_SECONDS  # a stepped clock also moves create_time
     except psutil.NoSuchProcess:
         return True
-    except (KeyError, TypeError, ValueError, psutil.Error):  # not a lock of ours: go by its age
-        with contextlib.suppress(OSError):
-            return time.time() - path.stat().st_mtime > STALE_SECONDS
+    except FileNotFoundError:  # its holder has just left
         return True
+    except (KeyError, TypeError, ValueError, psutil.Error):  # not a lock of ours: go by its age
+        return age > STALE_SECONDS

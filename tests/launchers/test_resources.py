@@ -1,8 +1,16 @@
-"""What a Ray cluster can never run is said at once; in the form of `ray.nodes()`, without Ray."""
+"""What a Ray cluster can never run, or one that is not there, is said at once; without Ray."""
+
+import os
+import socket
+import time
+import types
 
 import pytest
 
+from experiments.errors import UserError
+from experiments.launchers import on_ray
 from experiments.launchers.on_ray import never_fits
+from experiments.records import files
 
 
 def node(cpus, gpus=None, alive=True):
@@ -27,3 +35,40 @@ def node(cpus, gpus=None, alive=True):
 def test_what_no_node_has(nodes, cpus, gpus, words):
     said = never_fits(nodes, cpus, gpus)
     assert words in said if words else said == ""
+
+
+class _Ray(types.SimpleNamespace):
+    """As much of Ray as connecting takes."""
+
+    def is_initialized(self):
+        return False
+
+    def init(self, **options):
+        raise AssertionError("tried, which takes minutes where nothing answers")
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_at_which_nothing_answers_is_one_line(scheme, tmp_path, monkeypatch):
+    monkeypatch.setattr(on_ray, "_import_ray", _Ray)
+    with socket.socket() as free:  # a port that nobody listens at
+        free.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(UserError, match=f"--ray_address={address} cannot be reached"), \
+            on_ray.RayLauncher(address, 1, 0, tmp_path):  # fmt: skip
+        pass
+
+
+@pytest.mark.parametrize("address", ["auto", "", None, "nonsense", "local"])
+def test_what_names_no_port_is_left_to_ray(address):
+    on_ray._probe(address)
+
+
+def test_what_killed_sweeps_left_is_removed_and_what_is_in_use_stays(tmp_path):
+    launcher = on_ray.RayLauncher("", 1, 0, tmp_path)
+    launcher._token = tmp_path / ".sweep-mine.tmp"
+    for name, age in (("old", files.ABANDONED + 60), ("other", 120)):
+        (tmp_path / f".sweep-{name}.tmp").touch()
+        os.utime(tmp_path / f".sweep-{name}.tmp", (time.time() - age,) * 2)
+    launcher._keep_token()
+    launcher._remove_abandoned_tokens()
+    assert {path.name for path in tmp_path.iterdir()} == {".sweep-mine.tmp", ".sweep-other.tmp"}

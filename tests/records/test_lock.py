@@ -56,23 +56,34 @@ def test_a_dead_holders_lock_is_taken_over(holder, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def write_lock(path, **changes):
+def write_lock(path, age=0.0, **changes):
     content = {"host": "another", "pid": os.getpid(), "started": psutil.Process().create_time(),
                "heartbeat": time.time(), "token": "x", "where": lock._where(), **changes}  # fmt: skip
     (path / lock.NAME).write_text(json.dumps(content))
+    os.utime(path / lock.NAME, (time.time() - age,) * 2)
 
 
 def test_another_hosts_lock_goes_by_its_heartbeat(tmp_path):
     write_lock(tmp_path)
     with pytest.raises(RecordError, match="on another"), RecordLock(tmp_path):
         pass
-    write_lock(tmp_path, heartbeat=time.time() - 2 * lock.STALE_SECONDS)
+    write_lock(tmp_path, age=2 * lock.STALE_SECONDS)
+    with RecordLock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_another_hosts_clock_does_not_matter(ahead, tmp_path):
+    write_lock(tmp_path, heartbeat=time.time() + ahead)  # written just now, by a clock that differs
+    with pytest.raises(RecordError, match="on another"), RecordLock(tmp_path):
+        pass
+    write_lock(tmp_path, age=2 * lock.STALE_SECONDS, heartbeat=time.time() + ahead)
     with RecordLock(tmp_path):
         pass
 
 
 def test_a_reused_process_number_is_not_the_holder(tmp_path):
-    write_lock(tmp_path, host=socket.gethostname(), started=1.0, heartbeat=time.time() - 60)
+    write_lock(tmp_path, host=socket.gethostname(), started=1.0, age=60)
     with RecordLock(tmp_path):
         pass
 
@@ -104,7 +115,7 @@ def test_the_heartbeat_beats(tmp_path, monkeypatch):
 
 
 def test_of_many_that_find_a_stale_lock_one_wins(tmp_path):
-    write_lock(tmp_path, host=socket.gethostname(), started=1.0, heartbeat=time.time() - 60)
+    write_lock(tmp_path, host=socket.gethostname(), started=1.0, age=60)
     script = HOLD.replace("time.sleep(60)", "time.sleep(3)")
     racers = [
         subprocess.Popen(
