@@ -48,16 +48,23 @@ def work(config):
     from experiments.page.text import plural
 
     root = pathlib.Path(config.records).expanduser()
-    if not root.is_dir():
+    if not config.records or not root.is_dir():
         raise UserError(f"--records={config.records} is not valid: it takes a directory of records")
-    entries = collect.find(root)
+    try:
+        entries = collect.find(root)
+    except OSError as error:
+        raise UserError(f"--records={config.records} cannot be read: {error.strerror}") from error
     if not entries:
         raise UserError(f"--records={config.records} is not valid: it takes a directory of records, and holds none")
     target = pathlib.Path(config.output).expanduser() if config.output else root / "report.html"
-    if target.is_dir() or not target.parent.is_dir():
+    if not target.parent.is_dir() or (target.exists() and not target.is_file()):
         raise UserError(f"--output={config.output} is not valid: it takes a file in a directory that exists")
-    files.write_text(target, document.page(entries, config.images))
-    unwell = sum(one.status != collect.COMPLETE for one in entries)
+    page = document.page(entries, config.images).encode(errors="backslashreplace")  # a path may be no UTF-8
+    try:
+        files.write_bytes(target.resolve(), page)  # of a link, what it points to
+    except OSError as error:
+        raise UserError(f"--output={target} cannot be written: {error.strerror}; give another") from error
+    unwell = sum(one.status not in (collect.COMPLETE, collect.DUPLICATE) for one in entries)
     print(f"{target}: {plural(len(entries), 'record')}" + (f", {unwell} of them not complete" if unwell else ""))
 
 

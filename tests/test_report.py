@@ -1,7 +1,10 @@
 """The report page: the real `main` on fabricated records, and on one real run."""
 
 import csv
+import errno
 import json
+import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -13,7 +16,7 @@ import pytest
 from experiments import al_mnist, report
 from experiments.classification.config import ClassificationConfig
 from experiments.page import collect
-from experiments.records import load_run
+from experiments.records import files, load_run
 from tests.conftest import ROOT, TINY, the_record
 from tests.fabricated import fabricate
 from tests.page.pages import Page
@@ -95,11 +98,11 @@ def test_the_table_of_labels_needed(tmp_path):
 def test_records_that_are_not_well_are_named(page):
     assert "11 records7 complete" in page.text.replace(" records", " records")
     assert "1 damaged" in page.text and "2 unfinished" in page.text and "1 duplicate" in page.text
-    notices = page.text.split("Not complete: 4 records")[1].split("digits")[0]
+    notices = page.text.split("Not complete, or left out: 4 records")[1].split("digits")[0]
     assert "BNN-3/seed0metrics.csv is damaged (it is not what this run has written)" in notices
     assert "BNN-3/seed1no cycle is finished yet" in notices
     assert "BNN-1/var_ratios/seed040 of 60 labels" in notices
-    assert "copy of CNN/seed0the same settings as CNN/seed0; left out" in notices
+    assert "copy of CNN/seed0the same settings as CNN/seed0, which has gone as far; left out" in notices
 
 
 def test_curves_and_bands_are_those_of_the_records(records):
@@ -216,6 +219,125 @@ def test_records_without_checkpoints(tmp_path):
     assert "the columns of posterior are" in write(tmp_path)
 
 
+def without_last_row(text):
+    return text[: text.rindex("\n", 0, -1) + 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "words"),
+    [
+        ("posterior.csv", without_last_row, "it has not the rows of every cycle"),
+        ("calibration.csv", without_last_row, "it has not the rows of every cycle"),
+        ("posterior.csv", lambda text: text[:-2], "posterior ends within a line"),
+        ("metrics.csv", lambda text: text[:-2], "metrics ends within a line"),
+        ("metrics.csv", lambda text: text.replace(",0.01,", ",nan,", 1), "train_nll is nan"),
+        (
+            "metrics.csv",
+            lambda text: re.sub(r"^4,60,0", "4,60,7", text, flags=re.M),
+            "test_error of metrics.csv is not",
+        ),
+    ],
+)
+def test_kept_tables_that_do_not_fit_are_damaged(name, spoil, words, tmp_path):
+    kept = fabricate(tmp_path / "kept", layers=("Dense1", "Dense2"))
+    shutil.rmtree(kept / "checkpoint")
+    assert report.main(["report", str(tmp_path)]) == 0 and "1 complete" in Page(write(tmp_path)).text
+    text = (kept / name).read_text()
+    assert spoil(text) != text
+    (kept / name).write_text(spoil(text))
+    page = Page(write(tmp_path))
+    assert "1 damaged" in page.text and words in page.text and not page.rows
+
+
+def test_of_two_records_with_the_same_settings_the_longer_is_shown(tmp_path):
+    fabricate(tmp_path / "a", max_labels=40, cycles=3)
+    fabricate(tmp_path / "b", max_labels=60, cycles=4)
+    page = Page(write(tmp_path))
+    assert "athe same settings as b, which has gone farther; left out" in page.text
+    assert "b50 of 60 labels" in page.text and "Test error (%) at 50 labels" in page.text
+
+
+def test_initial_variances_of_both_arithmetics_stand_side_by_side(tmp_path):
+    for mu, precision in ((-3.0, "bfloat16"), (-9.0, "float32")):
+        fabricate(tmp_path / str(mu), mu_init=mu, precision=precision)
+    fabricate(tmp_path / "CNN", arch="CNN", layers=(), precision="bfloat16")
+    (section,) = collect.sections(collect.find(tmp_path))
+    page = Page(write(tmp_path))
+    assert len(section.groups) == 3
+    compared = page.text.split("Initial variances compared")[1].split("Runs in detail")[0]
+    assert "BNN-1 · var_ratios" in compared and "CNN" not in compared
+    assert "μ = −3" in compared and "μ = −9" in compared
+    # the same run in both is not two seeds
+    fabricate(tmp_path / "again", mu_init=-3.0, precision="float32")
+    both = collect.sections(collect.find(tmp_path))
+    assert sorted(len(section.groups) for section in both) == [2, 2]
+    assert all(len(group.entries) == 1 for section in both for group in section.groups)
+    words = [collect.protocol_words(section, both)[0] for section in both]
+    assert sorted(words) == ["precision = bfloat16", "precision = float32"]
+
+
+def test_one_initial_variance_is_not_compared(tmp_path):
+    fabricate(tmp_path / "a")
+    fabricate(tmp_path / "CNN", arch="CNN", layers=())
+    assert "Initial variances compared" not in write(tmp_path)
+
+
+def test_a_path_that_is_no_text(tmp_path):
+    fabricate(tmp_path / os.fsdecode(b"bad\xff"))
+    assert "bad\\udcff" in write(tmp_path)
+
+
+def test_what_may_not_be_read_is_named(tmp_path, monkeypatch):
+    fabricate(tmp_path / "a")
+    kept = fabricate(tmp_path / "kept", seed=1)
+    shutil.rmtree(kept / "checkpoint")
+    fabricate(tmp_path / "closed" / "b", seed=2)
+
+    scandir, read_text = os.scandir, pathlib.Path.read_text  # permissions do not bind root, as whom tests may run
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    def closed(path):
+        return refuse(path) if str(path).endswith("closed") else scandir(path)
+
+    def unreadable(path, *how, **named):
+        return refuse(path) if path == kept / "metrics.csv" else read_text(path, *how, **named)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    monkeypatch.setattr(pathlib.Path, "read_text", unreadable)
+    page = Page(write(tmp_path))
+    assert "1 complete2 unreadable" in page.text
+    assert "closedPermission denied" in page.text and "keptmetrics.csv: Permission denied" in page.text
+
+
+@pytest.mark.parametrize("output", ["{tmp}/pipe", "{tmp}/to_pipe", "/dev/null"])
+def test_a_page_replaces_nothing_but_a_file(output, tmp_path, capsys):
+    fabricate(tmp_path / "a")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to_pipe").symlink_to(tmp_path / "pipe")
+    output = output.replace("{tmp}", str(tmp_path))
+    assert report.main(["report", str(tmp_path), f"--output={output}"]) == 1
+    assert f"--output={output} is not valid: it takes a file" in capsys.readouterr().err
+    assert not pathlib.Path(output).is_file()
+
+
+def test_a_page_goes_where_a_link_points(tmp_path):
+    fabricate(tmp_path / "a")
+    (tmp_path / "real.html").write_text("")
+    (tmp_path / "link.html").symlink_to(tmp_path / "real.html")
+    assert report.main(["report", str(tmp_path), f"--output={tmp_path / 'link.html'}"]) == 0
+    assert (tmp_path / "link.html").is_symlink() and "BNN-1" in (tmp_path / "real.html").read_text()
+
+
+def test_a_page_that_cannot_be_written(tmp_path, monkeypatch, capsys):
+    fabricate(tmp_path / "a")
+    monkeypatch.setenv("BAYES_LAYERS_FAULT", f"enospc:{files._steps_taken + 2}")
+    assert report.main(["report", str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"error: --output={tmp_path / 'report.html'} cannot be written: No space left on device")
+
+
 def test_protocols_are_told_apart(tmp_path):
     fabricate(tmp_path / "a")
     fabricate(tmp_path / "b", epochs=100, arch="BNN")
@@ -233,6 +355,7 @@ def test_errors_that_were_not_evaluated(tmp_path):
     for row in rows[1:]:
         row[2:6] = [""] * 4
     (path / "metrics.csv").write_text("\n".join(map(",".join, rows)) + "\n")
+    (path / "calibration.csv").unlink()
     page = Page(write(tmp_path))
     assert "Test error (%): not evaluated." in page.text and "No data." in page.text
 
@@ -242,6 +365,7 @@ def test_errors_that_were_not_evaluated(tmp_path):
     [
         (["{tmp}/nowhere"], "--records={tmp}/nowhere is not valid: it takes a directory of records"),
         (["{tmp}"], "--records={tmp} is not valid: it takes a directory of records, and holds none"),
+        (["--records="], "--records= is not valid: it takes a directory of records"),
         (["{tmp}", "two"], "unexpected argument 'two'"),
         (["{tmp}", "--images=-1"], "--images=-1 is not valid: it takes a whole number of at least 0"),
         (["{tmp}/a", "--output={tmp}/no/where.html"], "--output={tmp}/no/where.html is not valid"),

@@ -9,7 +9,7 @@ from experiments.page.markup import Markup, join, tag
 from experiments.page.text import number
 
 WIDTH, HEIGHT = 360, 220
-LEFT, RIGHT, TOP, BOTTOM = 42, 16, 10, 34
+LEFT, RIGHT, TOP, BOTTOM = 48, 16, 10, 34
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,13 +8,14 @@ import numpy as np
 
 from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from experiments.errors import RecordError
-from experiments.page.kinds import Kind, kind_of, own_of
+from experiments.page.kinds import ARITHMETIC, Kind, kind_of, own_of
 from experiments.page.text import mu_words
 from experiments.records.files import LOCK
 from experiments.records.load import Run, load_run, load_tables
 from experiments.records.paths import text_of
 
-COMPLETE, UNFINISHED, DAMAGED, DUPLICATE = "complete", "unfinished", "damaged", "duplicate"
+COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
+UNREADABLE, DUPLICATE = "unreadable", "duplicate"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Entry:
 
     Attributes:
       path: relative to where the search began, as text.
-      status: `complete`, `unfinished`, `damaged` or `duplicate`.
+      status: `complete`, `unfinished`, `damaged`, `unreadable`, or `duplicate` of another one that has gone as far.
       message: why it is not complete, or empty.
       run: the `Run`, or None where there is nothing to show.
     """
@@ -50,9 +51,14 @@ class Entry:
 
     @property
     def protocol(self):
-        """All settings but those that a page compares, as sorted pairs of texts."""
+        """All settings but those that a page compares, and the arithmetic, as sorted pairs of texts."""
         stated = self.kind.stated(self.settings).items()
         return tuple(sorted((name, text_of(value)) for name, value in stated if name not in self.kind.compares))
+
+    @property
+    def arithmetic(self):
+        """The settings of the arithmetic, as sorted pairs of texts."""
+        return tuple(sorted((name, text_of(self.settings[name])) for name in ARITHMETIC if name in self.settings))
 
     @property
     def x(self):
@@ -86,6 +92,11 @@ class Group:
     def kind(self):
         """The `Kind` of its records."""
         return self.entries[0].kind
+
+    @property
+    def network_and_column(self):
+        """`BNN-1 · var_ratios`."""
+        return f"{self.network} · {self.column}"
 
     @property
     def mu_words(self):
@@ -130,28 +141,50 @@ def find(root):
       root: a directory of records, or a record itself.
 
     Returns:
-      A list of `Entry`, in the order of their paths.
+      A list of `Entry`, in the order of their paths. Of several records with the same settings the one that has gone
+      farthest is shown, at ties the first.
+
+    Raises:
+      OSError: if the directory itself cannot be read.
     """
-    root, entries, seen = pathlib.Path(root).resolve(), [], {}
-    for directory in _directories(root):
-        entry = _read(directory, directory.name if directory == root else str(directory.relative_to(root)))
-        if entry.run is not None:
-            first = seen.setdefault(entry.place, entry.path)
-            if first != entry.path:
-                entry = Entry(entry.path, DUPLICATE, f"the same settings as {first}; left out", None)
+    root, entries, farthest = pathlib.Path(root).resolve(), [], {}
+    for directory, error in _directories(root):
+        name = directory.name if directory == root else str(directory.relative_to(root))
+        if error and directory == root:
+            raise error
+        entry = Entry(name, UNREADABLE, error.strerror, None) if error else _read(directory, name)
         entries.append(entry)
-    return entries
+        if entry.run is not None:
+            known = farthest.setdefault(entry.place, entry)
+            if len(entry.x) > len(known.x):
+                farthest[entry.place] = entry
+    return [_unless_duplicate(entry, farthest) for entry in entries]
+
+
+def _unless_duplicate(entry, farthest):
+    shown = entry if entry.run is None else farthest[entry.place]
+    if shown is entry:
+        return entry
+    how_far = "as far" if len(shown.x) == len(entry.x) else "farther"
+    return Entry(entry.path, DUPLICATE, f"the same settings as {shown.path}, which has gone {how_far}; left out", None)
 
 
 def sections(entries):
-    """The readable entries, sorted into `Section`s and their `Group`s."""
-    cells = {}
+    """The readable entries, sorted into `Section`s and their `Group`s.
+
+    The arithmetic tells sections apart only where a run was made with several: as in the studies, it is otherwise a
+    matter of the machine, and of the posterior's width.
+    """
+    parts = {}
     for entry in entries:
         if entry.run is not None:
-            s, kind = entry.settings, entry.kind
-            mu = float(s["mu_init"]) if "mu_init" in s and "mu_init" not in kind.own else None
-            place = cells.setdefault((kind, s["dataset"], entry.protocol), {})
-            place.setdefault((s[kind.network], s[kind.column], own_of(kind, s), mu), []).append(entry)
+            parts.setdefault((entry.kind, entry.settings["dataset"], entry.protocol), []).append(entry)
+    cells = {}
+    for (kind, dataset, protocol), members in parts.items():
+        runs = {(_cell(entry), _seed(entry)) for entry in members}
+        for entry in members:
+            stated = protocol if len(runs) == len(members) else tuple(sorted((*protocol, *entry.arithmetic)))
+            cells.setdefault((kind, dataset, stated), {}).setdefault(_cell(entry), []).append(entry)
     found = []
     for (kind, dataset, protocol), place in cells.items():
         groups = [
@@ -160,6 +193,13 @@ def sections(entries):
         ]
         found.append(Section(kind, dataset, protocol, tuple(sorted(groups, key=_order))))
     return sorted(found, key=lambda section: (-sum(len(g.entries) for g in section.groups), section.protocol))
+
+
+def _cell(entry):
+    """What the runs of a `Group` share: network, column, settings of the column, initial variance."""
+    s, kind = entry.settings, entry.kind
+    mu = float(s["mu_init"]) if "mu_init" in s and "mu_init" not in kind.own else None
+    return s[kind.network], s[kind.column], own_of(kind, s), mu
 
 
 def _seed(entry):
@@ -208,11 +248,16 @@ def _order(group):
 
 
 def _directories(root):
-    for directory, names, files in os.walk(root):
+    """Records, with None, and directories that cannot be read, with the error; in the order of their paths."""
+    errors = []
+    for directory, names, files in os.walk(root, onerror=errors.append):
+        yield from ((pathlib.Path(error.filename), error) for error in errors)
+        errors.clear()
         names.sort()
         if "config.json" in files or "metrics.csv" in files or "checkpoint" in names:
             names.clear()  # a record holds no records
-            yield pathlib.Path(directory)
+            yield pathlib.Path(directory), None
+    yield from ((pathlib.Path(error.filename), error) for error in errors)
 
 
 def _read(directory, name):
@@ -220,8 +265,7 @@ def _read(directory, name):
         run = load_run(directory) if (directory / "checkpoint").exists() else load_tables(directory)
         _check(run)
     except (RecordError, OSError) as error:
-        message = str(error).replace(str(directory), "").lstrip("/ ")
-        return Entry(name, *_why_unreadable(directory, message), None)
+        return Entry(name, *_why_not(directory, error), None)
     done, wanted = kind_of(run.config).missing(run)
     missing = done < wanted
     words = f"{done:,.0f} of {wanted:,} {'labels' if run.layout.keeps_images else 'epochs'}" if missing else ""
@@ -230,13 +274,17 @@ def _read(directory, name):
     return Entry(name, UNFINISHED if missing else COMPLETE, words, run)
 
 
-def _why_unreadable(directory, message):
+def _why_not(directory, error):
+    """The status of a record that was not read, and why."""
+    is_system = isinstance(error, OSError)
+    words = f"{error.filename or ''}: {error.strerror or error}" if is_system else str(error)
+    message = words.replace(str(directory), "").lstrip("/: ")  # as a reader of the record's own directory has it
     unit = next((unit for unit in ("cycle", "epoch") if f"no finished {unit} yet" in message), None)
     if unit:
         return UNFINISHED, f"no {unit} is finished yet"
     if (directory / LOCK).exists():
         return UNFINISHED, f"could not be read while a process was at work on it: {message}"
-    return DAMAGED, message
+    return UNREADABLE if is_system else DAMAGED, message
 
 
 def _check(run):
@@ -251,6 +299,10 @@ def _check(run):
                 raise ValueError(f"{name}.csv speaks of a {unit} that metrics.csv does not have")
         if units.tolist() != list(range(first, first + len(units))) or not len(units):
             raise ValueError(f"the {unit}s of metrics.csv are not {first}, {first + 1}, {first + 2}, ...")
+        for column in (name for name in run.tables["metrics"] if name.endswith("_error")):
+            values = run.tables["metrics"][column]
+            if np.any((values < 0) | (values > 1)):
+                raise ValueError(f"{column} of metrics.csv is not between 0 and 1")
         kind.missing(run)
     except KeyError as error:
         raise RecordError(f"{run.path} is damaged: config.json has no {error}") from error

@@ -1,5 +1,6 @@
 """Learning curves side by side."""
 
+import collections
 import operator
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from experiments.page import palette
 from experiments.page.charts import Line, card, line_chart
 from experiments.page.markup import tag
-from experiments.page.text import mu_words, percent
+from experiments.page.text import mean, mu_words
 
 
 def learning_curves(section):
@@ -30,20 +31,29 @@ def learning_curves(section):
         return words
 
     views = [
-        ("Networks compared", with_mu("column"), operator.attrgetter("network"), palette.ARCHITECTURES),
-        (section.kind.compared, with_mu("network"), operator.attrgetter("column"), palette.ACQUISITIONS),
+        ("Networks compared", groups, with_mu("column"), operator.attrgetter("network"), palette.ARCHITECTURES),
+        (section.kind.compared, groups, with_mu("network"), operator.attrgetter("column"), palette.ACQUISITIONS),
         (
             "Initial variances compared",
-            lambda group: f"{group.network} · {group.column}",
+            _with_several_mu(groups),
+            operator.attrgetter("network_and_column"),
             operator.attrgetter("mu_words"),
             {},
         ),
     ]
-    useful = [view for view in views if len({view[2](group) for group in groups}) > 1] or views[:1]
+    useful = [view for view in views if len({view[3](group) for group in view[1]}) > 1] or views[:1]
     return [
-        tag("details", tag("summary", title), _panels(groups, *how), class_="fold", open=i == 0)
-        for i, (title, *how) in enumerate(useful)
+        tag("details", tag("summary", title), _panels(*what), class_="fold", open=i == 0)
+        for i, (title, *what) in enumerate(useful)
     ]
+
+
+def _with_several_mu(groups):
+    """The groups of those networks and columns that have several initial variances."""
+    found = collections.defaultdict(set)
+    for group in groups:
+        found[group.network_and_column].add(group.mu_words)
+    return [group for group in groups if len(found[group.network_and_column]) > 1]
 
 
 def _panels(groups, panel_of, line_of, colors):
@@ -68,8 +78,8 @@ def _rank(group, most):
 
 
 def _line(group, name, color, most):
-    x, mean, low, high = group.curve("test_error")
+    x, middle, low, high = group.curve("test_error")
     final, values = group.final("test_error")
-    note = percent(values.mean()) + (f" at {final:,.0f}" if final != most else "") if len(values) else ""
+    note = mean(values, 100) + (f" at {final:,.0f}" if final != most else "") if len(values) else ""
     band = (100 * low, 100 * high) if len(group.entries) > 1 else None
-    return Line(name, x, 100 * mean, color, band, note=note)
+    return Line(name, x, 100 * middle, color, band, note=note)

@@ -6,7 +6,7 @@ from experiments.page import palette
 from experiments.page.charts import Line, bar_chart, card, line_chart, sparkline
 from experiments.page.collect import COMPLETE
 from experiments.page.markup import tag
-from experiments.page.text import duration, number, percent, plural
+from experiments.page.text import duration, mean, number, plural
 from experiments.page.thumbnails import chosen_cycles, strips
 from experiments.records.paths import text_of
 
@@ -43,10 +43,11 @@ def group_details(group, anchor, images_per_run, is_open=False):
     Returns:
       `Markup`.
     """
-    x, mean, _, _ = group.curve("test_error")
-    final = f"{percent(mean[-1])} %" if len(mean) else "not evaluated"
+    x, middle, _, _ = group.curve("test_error")
+    _, errors = group.final("test_error")
+    final = f"{mean(errors, 100)} %" if len(errors) else "not evaluated"
     seeds = plural(len(group.entries), "run")
-    spark = sparkline(x, mean, palette.color(palette.ARCHITECTURES, group.network))
+    spark = sparkline(x, middle, palette.color(palette.ARCHITECTURES, group.network))
     title = [tag("b", group.network), tag("span", group.column), tag("span", group.mu_words)]
     unfinished = sum(entry.status != COMPLETE for entry in group.entries)
     badge = tag("span", f"{unfinished} unfinished" if len(group.entries) > 1 else "unfinished", class_="badge")
@@ -123,7 +124,7 @@ def _reliability(entry):
     for number_of, color in zip(shown, ("pale1", "pale2", "blue3")[-len(shown) :], strict=True):
         mine = (calibration[unit] == number_of) & (calibration["count"] > 0)
         share = calibration["count"][mine] / calibration["count"][mine].sum()
-        name = entry.kind.at.format(f"{_x_of(entry, number_of):.0f}").removeprefix("at ")
+        name = entry.kind.where(_x_of(entry, number_of)).removeprefix("at ")
         x, y = calibration["confidence"][mine], calibration["accuracy"][mine]
         lines.append(Line(name, x, y, color, sizes=1.5 + 6 * np.sqrt(share)))
     chart = line_chart(lines, "confidence", "accuracy", x_range=(0, 1), y_range=(0, 1), diagonal=True)
@@ -145,8 +146,9 @@ def _posterior(entry):
         mine = np.array([name == layer for name in posterior["layer"]])
         column = {name: posterior[name][mine] for name in (unit, "sigma_mean", "sigma_std", "snr_median", "kl")}
         x, color = _x_of(entry, column[unit]), palette.color(palette.LAYERS, layer, i)
-        mean, std = column["sigma_mean"], column["sigma_std"]
-        sigma.append(Line(layer, x, mean, color, (np.maximum(mean - std, 0), mean + std), note=number(mean[-1])))
+        sigmas, std = column["sigma_mean"], column["sigma_std"]
+        band = (np.maximum(sigmas - std, 0), sigmas + std)
+        sigma.append(Line(layer, x, sigmas, color, band, note=number(sigmas[-1])))
         ratio.append(Line(layer, x, column["snr_median"], color, note=number(column["snr_median"][-1])))
         kl.append(Line(layer, x, column["kl"], color, note=number(column["kl"][-1])))
     return [
@@ -164,9 +166,9 @@ def _weights(entry):
     lines = []
     for i, layer in enumerate(dict.fromkeys(weights["layer"])):
         mine = np.array([name == layer for name in weights["layer"]])
-        mean, sigma = weights["mu"][mine], weights["sigma"][mine]
+        mu, sigma = weights["mu"][mine], weights["sigma"][mine]
         color = palette.color(palette.LAYERS, layer, i)
-        lines.append(Line(layer, _x_of(entry, weights[unit][mine]), mean, color, (mean - sigma, mean + sigma)))
+        lines.append(Line(layer, _x_of(entry, weights[unit][mine]), mu, color, (mu - sigma, mu + sigma)))
     return [card("One weight of each layer", line_chart(lines, entry.kind.x_words, "weight"), "mean ± sigma")]
 
 

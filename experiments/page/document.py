@@ -56,7 +56,7 @@ def _counts(entries):
     if not entries:
         return "No record was found."
     counts = collections.Counter(entry.status for entry in entries)
-    order = (collect.COMPLETE, collect.UNFINISHED, collect.DAMAGED, collect.DUPLICATE)
+    order = (collect.COMPLETE, collect.UNFINISHED, collect.DAMAGED, collect.UNREADABLE, collect.DUPLICATE)
     parts = [tag("span", tag("b", f"{counts[status]:,}"), f" {status}", class_=f"count {status}") for status in order
              if counts[status]]  # fmt: skip
     return [
@@ -97,7 +97,7 @@ def _notices(entries):
         )
         for entry in entries
     ]
-    title = f"Not complete: {plural(len(entries), 'record')}"
+    title = f"Not complete, or left out: {plural(len(entries), 'record')}"
     return tag("details", tag("summary", title), tag("ul", items), class_="notices", open=len(entries) <= FEW)
 
 

@@ -8,6 +8,7 @@ from bayes_layers.models.architectures import ARCHITECTURES, IMAGE_NETWORKS
 from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.active_learning.config import ActiveLearningConfig
 from experiments.classification.config import DETERMINISTIC_ONLY, VARIATIONAL_ONLY, ClassificationConfig
+from experiments.page.text import plural
 from experiments.records.layout import ACTIVE_LEARNING, IMAGE_CLASSIFICATION, Layout, layout_of
 from experiments.records.paths import text_of
 from experiments.records.record import EARLIER
@@ -19,6 +20,7 @@ SCORES = (
     ("test_ece", "Expected calibration error", 1, 3),
 )
 INFERENCES = ("variational", "frequentist", "dropout")
+ARITHMETIC = ("precision", "jit_compile")  # left to itself, a matter of the machine and of the posterior's width
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +35,8 @@ class Kind:
       networks, columns: their values in the order of tables.
       compared: the title of the curves in which columns are compared.
       own: settings that only some columns have; where they tell runs of one column apart, these are several columns.
-      x: the column of metrics that curves are drawn against; `x_words` says what it is, `at` where a value was found.
+      x: the column of metrics that curves are drawn against; `x_words` says what it is.
+      at, counted: of the words in which `where` says where a value was found.
       scores: (column of metrics, title, factor, digits) of each table of results.
       errors: (name, column of metrics) of the lines of a run's card of errors.
       stated: called with the settings of a `config.json` for those that tell protocols apart.
@@ -53,6 +56,7 @@ class Kind:
     x: str
     x_words: str
     at: str
+    counted: str
     scores: tuple
     errors: tuple
     stated: Callable
@@ -64,7 +68,11 @@ class Kind:
     def compares(self):
         """Settings that a page compares, or that may change within a run."""
         rows = (self.network, self.column, "mu_init", "dataset", "seed")
-        return tuple(dict.fromkeys((*rows, *self.own, *self.layout.changeable)))
+        return tuple(dict.fromkeys((*rows, *self.own, *ARITHMETIC, *self.layout.changeable)))
+
+    def where(self, x):
+        """`at 300 labels`, or `after 1 epoch`."""
+        return f"{self.at} {plural(int(x), self.counted)}"
 
     @property
     def seconds(self):
@@ -122,7 +130,8 @@ KINDS = {
             own=(),
             x="labels",
             x_words="labelled images",
-            at="at {} labels",
+            at="at",
+            counted="label",
             scores=SCORES,
             errors=(("test error", "test_error"),),
             stated=_stated_of_learning,
@@ -142,7 +151,8 @@ KINDS = {
             own=(*VARIATIONAL_ONLY, *DETERMINISTIC_ONLY),
             x="epoch",
             x_words="epochs",
-            at="after {} epochs",
+            at="after",
+            counted="epoch",
             scores=(
                 *SCORES,
                 ("aleatoric", "Aleatoric uncertainty (mean trace)", 1, 4),

@@ -6,7 +6,7 @@ import numpy as np
 
 from experiments.page.collect import position
 from experiments.page.markup import tag
-from experiments.page.text import plural
+from experiments.page.text import mean, plural
 from experiments.studies.statistics import labels_needed, median_range
 
 THRESHOLDS = (0.10, 0.05)
@@ -37,10 +37,10 @@ def _scores(groups, anchors, column, title, factor, digits):
     usual = (usual_x, _most_common(len(group.entries) for group in groups))
     tints = _tints({group: values.mean() for group, (x, values) in finals.items() if x == usual_x})
     cells = {
-        group: _score(*final, anchors[group], usual, tints.get(group), factor, digits, group.kind.at)
+        group: _score(*final, anchors[group], usual, tints.get(group), factor, digits, group.kind)
         for group, final in finals.items()
     }
-    return _grid(cells, title, f" {groups[0].kind.at.format(f'{usual_x:,.0f}')}; {_spread_words(usual[1])}")
+    return _grid(cells, title, f" {groups[0].kind.where(usual_x)}; {_spread_words(usual[1])}")
 
 
 def _labels_needed(groups):
@@ -90,16 +90,16 @@ def _spread_words(runs):
     return "one run each" if runs == 1 else f"mean ± standard deviation of {plural(runs, 'run')}"
 
 
-def _score(x, values, anchor, usual, tint, factor, digits, at):
+def _score(x, values, anchor, usual, tint, factor, digits, kind):
     if not len(values):
         return tag("td", "not evaluated", class_="num muted")
     usual_x, usual_runs = usual
     notes = [
         f"± {factor * values.std(ddof=1):.{digits}f}" if len(values) > 1 else None,
         plural(len(values), "run") if len(values) != usual_runs else None,
-        at.format(f"{x:,.0f}").removesuffix(" labels") if x != usual_x else None,
+        kind.where(x).removesuffix(" labels") if x != usual_x else None,
     ]
-    value = tag("a", f"{factor * values.mean():.{digits}f}", href=f"#{anchor}")
+    value = tag("a", mean(values, factor, digits), href=f"#{anchor}")
     small = [tag("small", note) for note in notes if note]
     return tag("td", value, small, class_="num", style=None if tint is None else f"--tint:{tint:.0f}%")
 

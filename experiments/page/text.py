@@ -17,9 +17,12 @@ def number(value, digits=3):
     return minus(f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}")
 
 
-def percent(fraction):
-    """A fraction in percent, two decimals, without the sign."""
-    return "–" if fraction is None or math.isnan(fraction) else f"{100 * fraction:.2f}"
+def mean(values, factor=1, digits=2):
+    """The mean of an array of values times a factor, as text; a dash for none.
+
+    Each value is multiplied, not their mean: the studies' tables do so, and where the next digit is a 5 the two differ.
+    """
+    return f"{(factor * values).mean():.{digits}f}" if len(values) else "–"
 
 
 def minus(text):

@@ -7,11 +7,12 @@ whether its events had reached the disk; TensorBoard shows each step once.
 
 import contextlib
 import errno
+import pathlib
 
 import numpy as np
 import tensorflow as tf
 
-from bayes_layers.models.architectures import NETWORKS
+from bayes_layers.models.architectures import ARCHITECTURES
 from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.records import tables
 from experiments.records.paths import text_of
@@ -28,7 +29,7 @@ class EventWriter:
 
     def __enter__(self):
         with as_os_error(self._path), self._writer.as_default():
-            _write_hparams(self._config, trial="/".join(self._path.parts[-4:]))
+            _write_hparams(self._config, _trial(self._path))
         return self
 
     def __exit__(self, *exception):
@@ -64,16 +65,27 @@ class EventWriter:
             self._writer.flush()
 
 
+def _trial(path):
+    """The name of a run's row: `<dataset>/<arch>/<acquisition>/mu<mu_init>.../seed<seed> in <output_dir>/al_mnist`.
+
+    TensorBoard takes runs of one name for repetitions, and shows their mean; so no two records share one.
+    """
+    path = path.resolve()
+    return f"{'/'.join(path.parts[-5:])} in {pathlib.Path(*path.parts[:-5])}"
+
+
 def _write_hparams(config, trial):
     """What the HParams plugin shows of a run: its settings, against its last test error.
 
     Every run also states the table's columns, since any of them may be the first that TensorBoard finds; five of
-    them, since it shows no more at first.
+    them, since it shows no more at first. A list of values becomes boxes to check if it has at most nine, so that
+    that of the architectures is without the networks for image classification; with all boxes checked, these are
+    shown nevertheless.
     """
     from tensorboard.plugins.hparams import api as hp
 
     columns = {
-        hp.HParam("arch", hp.Discrete(NETWORKS)): config.arch,
+        hp.HParam("arch", hp.Discrete(ARCHITECTURES)): config.arch,
         hp.HParam("acquisition", hp.Discrete(ACQUISITIONS)): config.acquisition,
         hp.HParam("mu_init", hp.RealInterval(-100.0, 100.0)): config.mu_init,
         hp.HParam("kl_scale"): text_of(config.kl_scale),

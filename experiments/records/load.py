@@ -89,6 +89,9 @@ def load_tables(path):
         raise RecordError(f"{path} is not a record: it has no config.json")
     layout = layout_of(record.read_config(path))
     run = _run(path, {name: _rows(path / f"{name}.csv", name, layout) for name in layout.columns})
+    for name in ("posterior", "calibration", "weights"):
+        if name in run.tables and not _is_whole(run.tables[name], run.tables["metrics"], layout.unit):
+            raise checkpoint.damaged(path / f"{name}.csv", f"it has not the rows of every {layout.unit}")
     if not layout.keeps_images:
         return run
     if len(run.labelled) != run.tables["metrics"]["labels"][-1]:
@@ -96,6 +99,17 @@ def load_tables(path):
     if (path / record.ACQUIRED).exists() and record.acquired_in(path / record.ACQUIRED) != run.labelled.tolist():
         raise checkpoint.damaged(path / record.ACQUIRED, "it holds other images than the table of acquisitions")
     return run
+
+
+def _is_whole(table, metrics, unit):
+    """Whether a table has the same layers or bins in all cycles or epochs; bins where there was a test."""
+    of_cycle = {}
+    key = "layer" if "layer" in table else "bin"
+    for number, value in zip(table[unit], table[key], strict=True):
+        of_cycle.setdefault(number, []).append(value)
+    expected = metrics[unit][np.isfinite(metrics["test_error"])] if key == "bin" else metrics[unit]
+    first = next(iter(of_cycle.values()), None)
+    return not of_cycle or (list(of_cycle) == list(expected) and all(each == first for each in of_cycle.values()))
 
 
 def _rows(file, name, layout):
@@ -108,7 +122,7 @@ def _rows(file, name, layout):
         for column in set(layout.columns[name]) - {"layer"}:
             tables.column(rows, column)
         return rows
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, ValueError) as error:
         raise checkpoint.damaged(file, error) from error
 
 

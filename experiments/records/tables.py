@@ -67,8 +67,10 @@ def from_text(table, text, columns=COLUMNS):
     """The rows of a table's CSV text.
 
     Raises:
-      ValueError: if it is not a table of this name.
+      ValueError: if it is not a table of this name, or is cut off.
     """
+    if not text.endswith("\n"):
+        raise ValueError(f"{table} ends within a line")
     reader = csv.DictReader(io.StringIO(text))
     try:
         names, rows = tuple(reader.fieldnames or ()), list(reader)
@@ -82,5 +84,12 @@ def from_text(table, text, columns=COLUMNS):
 
 
 def column(rows, name, kind=float):
-    """One column as a list of numbers, None where the cell is empty."""
-    return [kind(r[name]) if r[name] != "" else None for r in rows]
+    """One column as a list of numbers, None where the cell is empty.
+
+    Raises:
+      ValueError: if a cell is neither a number nor empty (which is how nan is written).
+    """
+    values = [kind(r[name]) if r[name] != "" else None for r in rows]
+    if any(value != value for value in values):
+        raise ValueError(f"{name} is nan")
+    return values
