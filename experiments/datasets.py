@@ -97,6 +97,19 @@ def load(name, data_dir=""):
     return _load_digits() if name == "digits" else _load_tfds(name, data_dir)
 
 
+def check_reachable(name, data_dir=""):
+    """Raises DataError if a data set is neither prepared nor can be downloaded; loads nothing."""
+    if name in TITLES and not _prepared(name, data_dir) and not _can_connect():
+        raise _unreachable(name, tfds_dir(data_dir))
+
+
+def _unreachable(name, directory):
+    return DataError(
+        f"{TITLES[name]} is not prepared in {directory} and there is no network to download it; give --data_dir of a "
+        "prepared TFDS directory, or --dataset=digits, which needs no download"
+    )
+
+
 def tfds_dir(data_dir=""):
     """The directory that TFDS will use."""
     return pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
@@ -139,10 +152,7 @@ def _load_tfds(name, data_dir):
             return _read_tfds(tfds, builder)
         except AssertionError:  # nothing is prepared there
             if not _can_connect():
-                raise DataError(
-                    f"{title} is not prepared in {directory} and there is no network to download it; give --data_dir "
-                    "of a prepared TFDS directory, or --dataset=digits, which needs no download"
-                ) from None
+                raise _unreachable(name, directory) from None
         print(f"downloading {title} to {directory} ...", file=sys.stderr, flush=True)
         return _prepare_and_read(tfds, builder, directory)
     except DataError:

@@ -11,6 +11,7 @@ Run time: the sum of the runs', see `experiments.al_mnist`.
 
 import collections
 import dataclasses
+import os
 import pathlib
 import sys
 import time
@@ -49,16 +50,19 @@ def sweep(study, dataset, launcher=None):
       Dict from the configs of the runs that failed to one line each.
 
     Raises:
-      UserError: if the output directory cannot be made, or there is something to do and it cannot be written to.
+      UserError: if the output directory cannot be made, or there is something to do and it cannot be written to, or
+        there is no such data set for runs of this machine.
     """
     directory = pathlib.Path(study.output_dir).expanduser().absolute()
     if not directory.is_dir():
         make_directory(directory, study.output_dir)
     as_given, study = study.output_dir, study.replace(output_dir=str(directory))
-    if study.data_dir:
+    if study.data_dir or os.environ.get("TFDS_DATA_DIR"):  # which the workers of a cluster do not know
         study = study.replace(data_dir=str(datasets.tfds_dir(study.data_dir).absolute()))
     to_do, failures = _what_is_to_do(study, dataset)
     if to_do:
+        if launcher is None and study.launcher == "local":
+            datasets.check_reachable(dataset, study.data_dir)
         make_directory(directory, as_given)  # what cannot be written to is said once, not by every run
         from experiments.launchers.progress import Progress
 
@@ -79,18 +83,22 @@ def _what_is_to_do(study, dataset):
         try:
             if row.state == collect.DAMAGED:
                 failures[config] = row.why
-            elif row.state != collect.COMPLETE or not _is_finished(config, row.path):
+            elif row.state != collect.COMPLETE or not _is_finished(config, row):
                 to_do.append(config)
         except RecordError as error:
             failures[config] = str(error)
     return to_do, failures
 
 
-def _is_finished(config, path):
-    """Whether a record with all its rows also has its pictures; a small record, without weights, never has them."""
+def _is_finished(config, row):
+    """Whether a record with all its rows also has its pictures.
+
+    A small record, without weights, never has them; that of a longer run has them at its own end.
+    """
     from experiments.active_learning.loop import is_complete
 
-    return not (path / "checkpoint").exists() or is_complete(config, path)
+    is_longer = row.settings.get("max_labels", 0) > config.max_labels
+    return is_longer or not (row.path / "checkpoint").exists() or is_complete(config, row.path)
 
 
 def _launcher(study):
@@ -177,6 +185,27 @@ def _name(job):
     return name_of(job.config)
 
 
+def failure_lines(failures):
+    """What `sweep` returns as lines, one for all runs with the same message.
+
+    Args:
+      failures: dict from configs to messages.
+
+    Returns:
+      List of texts.
+    """
+    from experiments.launchers.progress import name_of
+
+    runs_of = {}
+    for run, message in failures.items():
+        runs_of.setdefault(message, []).append(run)
+    lines = []
+    for message, (first, *others) in runs_of.items():
+        more = f" and {len(others)} other run{'s' * (len(others) > 1)}" if others else ""
+        lines.append(f"failed: {name_of(first)}{more}: {message}")
+    return lines
+
+
 def work(config):
     """Makes all runs of a sweep.
 
@@ -191,9 +220,8 @@ def work(config):
         return
     failures = sweep(config, dataset)
     count = len(grid.runs(config))
-    for failed, line in failures.items():
-        print(f"failed: {collect.record_path(failed, dataset)}: {line}", file=sys.stderr)
     if failures:
+        print(*failure_lines(failures), sep="\n", file=sys.stderr)
         raise UserError(
             f"{len(failures)} of {count} runs failed; mend what is said above and give the same command again"
         )

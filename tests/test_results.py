@@ -11,6 +11,8 @@ import shutil
 import pytest
 
 from experiments import keep
+from experiments.page import collect
+from experiments.page.text import mean
 from tests.conftest import ROOT
 from tests.fabricated import fabricate
 
@@ -62,6 +64,22 @@ def test_a_chosen_variance_in_readme_is_that_of_the_records(acquisition):
     assert len(seeds) > 1
     assert other == pytest.approx(sum(of_mu[best(seeds - {seed})][seed] for seed in seeds) / len(seeds), abs=0.0051)
     assert same == pytest.approx(sum(of_mu[best(seeds)][seed] for seed in seeds) / len(seeds), abs=0.0051)
+
+
+def test_the_report_page_shows_the_same_errors_as_the_tables():
+    shown = {}
+    for section in collect.sections(collect.find(ROOT / "results")):
+        if section.kind.layout.experiment == "al_mnist":
+            divisor = dict(section.protocol)["kl_scale"]
+            for group in section.groups:
+                shown[divisor, group.network, group.column, group.mu_init] = mean(group.final("test_error")[1], 100)
+    for study, table in (("layer_position", "table2"), ("init_study", "table3")):
+        rows = results_module().rows_of(f"{study}/mnist/{table}.csv")
+        for row in (r for r in rows if int(r["n"]) and r.get("kind", "single") == "single"):
+            cell = row["slice_kl_scale"], row["arch"], row["acquisition"], float(row["mu_init"])
+            if cell in shown:  # networks without a KL stand in one of the slices only
+                assert shown[cell] == f"{float(row['error']):.2f}", cell
+    assert len(shown) > 40
 
 
 @pytest.mark.parametrize("command", COMMANDS)

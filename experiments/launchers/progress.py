@@ -119,6 +119,9 @@ def _last_cycle(config, rows):
 def _rows(path):
     """The rows of metrics of the committed cycles; none if they cannot be read. Never an error."""
     try:
-        return tables.from_text("metrics", (path / "metrics.csv").read_text())
+        rows = tables.from_text("metrics", (path / "metrics.csv").read_text())
+        for name in tables.COLUMNS["metrics"]:
+            tables.column(rows, name)
+        return rows
     except (OSError, ValueError):
         return []

@@ -71,20 +71,20 @@ def read(config, dataset):
     """The `Row` of one run."""
     path = record_path(config, dataset)
     try:
-        return _read(config, path)
+        return _read(config, path, dataset)
     except (RecordError, OSError) as error:
         if (path / "lock").exists():  # perhaps it was only being written
             return Row(config, path, PARTIAL, f"in use, or was killed: {error}")
         return Row(config, path, DAMAGED, " ".join(str(error).split()))
 
 
-def _read(config, path):
+def _read(config, path, dataset):
     known = record.read_config(path)
     if known is None:
         record.inspect(path)  # raises if there is something without a configuration
         return Row(config, path, MISSING, "not begun")
     expected = {name: value for name, value in result_settings(config).items() if value != "auto"}
-    expected.pop("dataset", None)
+    expected["dataset"] = dataset
     if (path / "checkpoint").exists():
         state = record.inspect(path, expected)
         rows = state.rows["metrics"] if state else []

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-from bayes_layers.models.architectures import BAYESIAN_LAYERS
+from experiments.active_learning.config import ActiveLearningConfig
 from experiments.records.paths import text_of
 from experiments.studies import grid
 from experiments.studies.collect import Results
@@ -45,13 +45,20 @@ class Slice:
         )
 
     def errors(self, arch, acquisition, mu_init=None):
-        """Dict from seed to final test error in %."""
+        """Dict from seed to final test error in %; empty for what is no part of the study."""
+        if arch not in self.results.study.values("archs"):  # whose settings the study's may not fit
+            return {}
         return self.results.errors(self.cell(arch, acquisition, mu_init))
 
     def mus_of(self, arch):
         """The values of `mu_init` that make a difference to an architecture: one if nothing is Bayesian."""
         mus = self.results.study.values("mus") if self.mu_init is None else (self.mu_init,)
-        return mus if BAYESIAN_LAYERS.get(arch, True) else mus[:1]
+        return mus if self.is_bayesian(arch) else (ActiveLearningConfig.mu_init,)
+
+    def is_bayesian(self, arch):
+        """Whether an architecture of the study has Bayesian layers."""
+        study = self.results.study
+        return study.run_config(arch=arch, acquisition=study.values("acquisitions")[0]).is_bayesian
 
 
 def slices(results, by_mu):

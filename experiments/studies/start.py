@@ -5,6 +5,8 @@ from experiments.errors import UserError
 from experiments.records.paths import record_path
 from experiments.studies import collect, grid
 
+PARTS = ("config.json", "metrics.csv", "checkpoint")  # of a record; a run that could not begin leaves none
+
 
 def begin(config):
     """Decides on the data set, and answers `--dry_run`.
@@ -51,7 +53,7 @@ def _recorded_dataset(config):
     """The data set whose records a report is made from: of auto, mnist if there is any record, else digits."""
     names = ("mnist", "digits") if config.dataset == "auto" else (config.dataset,)
     for name in names:
-        if any(record_path(run, name).exists() for run in grid.runs(config)):
+        if any((record_path(run, name) / part).exists() for run in grid.runs(config) for part in PARTS):
             return name
     where = " or ".join(str(record_path(grid.runs(config)[0], name).parents[3]) for name in names)
     raise UserError(

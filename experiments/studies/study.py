@@ -5,7 +5,7 @@ import sys
 
 from experiments.errors import UserError
 from experiments.records import files
-from experiments.studies.collect import COMPLETE, DAMAGED, Results, collect
+from experiments.studies.collect import COMPLETE, DAMAGED, PARTIAL, Results, collect
 from experiments.studies.costs import cost_csv
 from experiments.studies.render import to_csv
 from experiments.studies.start import begin
@@ -28,19 +28,19 @@ def conduct(config, name, report):
         return
     failures = {}
     if not config.report_only:
-        from experiments.sweep import sweep
+        from experiments.sweep import failure_lines, sweep
 
         failures = sweep(config, dataset)
     results = Results(config, dataset, collect(config, dataset))
     directory = pathlib.Path(config.output_dir).expanduser() / name / dataset
-    files.write_files(directory, {**report(results), **_common(results)})
+    contents = {**report(results), **_common(results)}
+    files.write_files(directory, contents)
+    for picture in directory.glob("figure*.png"):  # of another selection of slices
+        if picture.name not in contents:
+            files.remove(picture)
     _tell(results, directory)
     if failures:
-        for run, line in failures.items():
-            print(
-                f"failed: {run.arch}, {run.acquisition}, mu_init={run.mu_init:g}, seed {run.seed}: {line}",
-                file=sys.stderr,
-            )
+        print(*failure_lines(failures), sep="\n", file=sys.stderr)
         raise UserError(
             f"{len(failures)} of {len(results.rows)} runs failed and are missing in the report; "
             "mend what is said above and give the same command again"
@@ -55,7 +55,7 @@ def _common(results):
 def _tell(results, directory):
     if results.study.report_only:
         for row in results.lacking:
-            if row.state == DAMAGED:
+            if row.state == DAMAGED or (row.state == PARTIAL and not row.metrics):  # nothing of it could be read
                 print(f"left out: {row.why}", file=sys.stderr)
     missing = f", {len(results.lacking)} missing (see runs.csv)" if results.lacking else ""
     complete = len(results.rows) - len(results.lacking)

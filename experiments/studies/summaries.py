@@ -75,6 +75,25 @@ def summarise(part, cell, table=TABLE2):
     )
 
 
+def arithmetic_words(results):
+    """A sentence on a study whose runs differ in their arithmetic, as a list of one or no text."""
+    found = {}
+    for row in results.rows:
+        if row.state == COMPLETE:
+            known = [row.settings.get(name) or "unknown" for name in ARITHMETIC]
+            found.setdefault(known[0] + (" with XLA" if known[1] == "true" else ""), set()).add(row.config.mu_init)
+    if len(found) < 2:
+        return []
+    parts = [
+        f"{words} at mu_init = {', '.join(f'{mu:g}' for mu in sorted(mus, reverse=True))}"
+        for words, mus in sorted(found.items())
+    ]
+    return [
+        f"The runs differ in their arithmetic: {'; '.join(parts)} (`runs.csv` has each run's). A difference between "
+        "runs of two arithmetics contains theirs."
+    ]
+
+
 def paper_number(results, runs, cell, table):
     """The paper's number for these runs' cell, None unless every run has the paper's protocol."""
     numbers = {paper_error(table, cell, run.settings, results.dataset, results.labels) for run in runs}

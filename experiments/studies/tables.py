@@ -3,7 +3,7 @@
 import math
 
 from experiments.studies.render import to_csv, to_latex, to_markdown
-from experiments.studies.summaries import THRESHOLDS, summarise
+from experiments.studies.summaries import THRESHOLDS, arithmetic_words, summarise
 
 CAPTION = (
     "Test error in %: mean over seeds ± half of its 95 % confidence interval (Student's t). A number of the paper "
@@ -21,7 +21,8 @@ def table2(parts):
     Returns:
       Dict from a file's name to its text.
     """
-    markdown, latex, rows = [f"# Table 2: the position of Bayesian layers\n\n{CAPTION}\n"], [], []
+    lead = [CAPTION, *arithmetic_words(parts[0].results)]
+    markdown, latex, rows = ["# Table 2: the position of Bayesian layers\n\n" + "\n\n".join(lead) + "\n"], [], []
     for part in parts:
         study = part.results.study
         summaries = {
@@ -83,7 +84,8 @@ def latex_part(part, header, lines):
 
 def slice_columns(part):
     """The columns of a CSV row that tell its slice."""
-    return {"slice_kl_scale": part.kl_scale, "slice_loc_init": part.loc_init}
+    mu = {} if part.mu_init is None else {"slice_mu_init": part.mu_init}
+    return {**mu, "slice_kl_scale": part.kl_scale, "slice_loc_init": part.loc_init}
 
 
 def csv_row(part, summary):

@@ -1,10 +1,9 @@
 """Table 3: errors at a chosen mu_init, chosen as the paper does and on other seeds than it is reported on."""
 
-from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from experiments.studies.published import MUS, TABLE3
 from experiments.studies.render import to_csv
 from experiments.studies.statistics import mean_interval
-from experiments.studies.summaries import cell_text, paper_number, summarise
+from experiments.studies.summaries import arithmetic_words, cell_text, paper_number, summarise
 from experiments.studies.tables import CAPTION, csv_row, latex_part, paper_line, section, slice_columns
 from experiments.studies.tuning import tune
 
@@ -17,7 +16,8 @@ TUNED = (
 
 def table3(parts):
     """Table 3 in all formats: the same for the `Slice`s over several mu_init."""
-    markdown, latex, rows = [f"# Table 3: the initial variance\n\n{CAPTION}\n\n{TUNED}\n"], [], []
+    lead = [CAPTION, TUNED, *arithmetic_words(parts[0].results)]
+    markdown, latex, rows = ["# Table 3: the initial variance\n\n" + "\n\n".join(lead) + "\n"], [], []
     for part in parts:
         study = part.results.study
         header, lines = ["", *study.values("archs")], []
@@ -89,6 +89,6 @@ def _tuned_csv(part, cell):
 def _paper_number(part, arch, acquisition):
     """The number of the paper's Table 3, if the runs have its protocol and it chose from these mu_init."""
     runs = [run for mu in part.mus_of(arch) for run in part.results.runs(part.cell(arch, acquisition, mu)).values()]
-    if BAYESIAN_LAYERS.get(arch, True) and set(part.mus_of(arch)) != set(MUS):
+    if part.is_bayesian(arch) and set(part.mus_of(arch)) != set(MUS):
         return None
     return paper_number(part.results, runs, part.cell(arch, acquisition, part.mus_of(arch)[0]), TABLE3)

@@ -52,4 +52,4 @@ def tune(part, arch, acquisition):
 
 def _best(by_mu, seeds):
     """The mu_init of the least mean error; of equal ones the first."""
-    return min(by_mu, key=lambda mu: np.mean([by_mu[mu][seed] for seed in seeds]))
+    return min(by_mu, key=lambda mu: round(np.mean([by_mu[mu][seed] for seed in seeds]), 9))  # 41 + 45 is 42 + 44

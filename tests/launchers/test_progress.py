@@ -100,6 +100,18 @@ def test_an_error_stands_beside_the_labels_that_it_was_measured_at(tmp_path, mon
     assert "seed 0: 70 labels, 25.00 % at 20 · about" in said.getvalue()
 
 
+@pytest.mark.parametrize("column", ["test_error", "labels", "train_seconds"])
+def test_a_table_that_cannot_be_read_stops_nothing(column, tmp_path, monkeypatch):
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    written(tmp_path / "a", row(0), {**row(1), column: "0.4x8"})
+    display = Progress({CONFIG: tmp_path / "a"}, terminal)
+    display.show([CONFIG])
+    display.ended(CONFIG, progress.last_error(tmp_path / "a"))
+    display.close()
+    assert "seed 0: 0 labels" in terminal.getvalue()
+
+
 def test_it_waits_for_others_and_takes_no_record_for_more_than_the_study_asks(tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     terminal, said = io.StringIO(), io.StringIO()

@@ -11,11 +11,12 @@ import time
 
 import pytest
 
-from experiments import al_mnist, layer_position, sweep
+from experiments import al_mnist, datasets, layer_position, sweep
+from experiments.active_learning.config import ActiveLearningConfig
 from experiments.launchers.single import DONE, FAILED, IN_USE, LOST, answer
 from experiments.records.lock import RecordLock
 from experiments.records.paths import record_path
-from experiments.studies import grid
+from experiments.studies import collect, grid
 from experiments.studies.config import StudyConfig
 from tests.conftest import ROOT, TINY, content
 from tests.studies.written import curve, write
@@ -73,6 +74,14 @@ def test_complete_runs_are_not_made_again(tmp_path):
     assert scripted(tmp_path, answer(DONE)) == ({}, ["CNN"])
 
 
+def test_a_record_that_is_being_continued_beyond_the_study_is_complete(tmp_path):
+    (tmp_path / "checkpoint").mkdir()  # and no pictures yet
+    config = StudyConfig(max_labels=40).run_config(arch="BNN", acquisition="random")
+    for most, is_finished in ((60, True), (40, False)):
+        row = collect.Row(config, tmp_path, collect.COMPLETE, settings={"max_labels": most})
+        assert sweep._is_finished(config, row) is is_finished
+
+
 def test_a_longer_record_that_was_not_tested_where_the_study_ends_is_no_success(tmp_path):
     study = StudyConfig(archs="BNN,CNN", acquisitions="random", seeds=1, output_dir=str(tmp_path), max_labels=40)
     config = grid.runs(study)[0].replace(max_labels=60)
@@ -98,6 +107,25 @@ def test_lost_too_often_is_failed(tmp_path):
 def test_a_failed_run_does_not_stop_the_others(tmp_path):
     failures, started = scripted(tmp_path, answer(FAILED, "cycle 3: the loss is nan"), answer(DONE))
     assert started == ["BNN", "CNN"] and list(failures.values()) == ["cycle 3: the loss is nan"]
+
+
+def test_failures_with_the_same_message_are_one_line():
+    runs = grid.runs(StudyConfig(archs="BNN,CNN", acquisitions="random,bald", seeds=1))
+    lines = sweep.failure_lines(dict(zip(runs, ["no data", "no data", "nan", "no data"], strict=True)))
+    assert lines == [
+        "failed: BNN, random, mu_init=-3, seed 0 and 2 other runs: no data",
+        "failed: CNN, random, mu_init=-3, seed 0: nan",
+    ]
+
+
+def test_a_data_set_that_cannot_be_had_is_said_once_and_nothing_is_started(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(datasets, "_can_connect", lambda: False)
+    for main in (sweep.main, layer_position.main):
+        assert main(["x", f"--output_dir={tmp_path / 'runs'}", "--dataset=mnist", "--seeds=2"]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: MNIST is not prepared in {tmp_path / 'tfds'} and there is no network")
+    assert not list((tmp_path / "runs").rglob("*"))
 
 
 def test_a_run_in_use_is_looked_at_again(tmp_path, monkeypatch, capsys):
@@ -175,6 +203,30 @@ def test_hparams_are_in_the_events(studied):
     assert data.hparams["acquisition"].string_value == "random" and data.hparams["seed"].number_value == 0
     shown = metadata.parse_experiment_plugin_data(tags[metadata.EXPERIMENT_TAG])
     assert [metric.name.tag for metric in shown.metric_infos] == ["by_labels/test_error"]
+
+
+def test_no_two_records_are_one_row_of_the_hparams_table(studied, tmp_path):
+    """TensorBoard shows the mean of the runs of one trial."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import metadata
+
+    from experiments.records.events import EventWriter
+
+    (path,) = [path for name, path in records(studied).items() if "BNN-1" in name]
+    config = ActiveLearningConfig(arch="BNN-1", acquisition="random")
+    others = [tmp_path / top / path.relative_to(studied) for top in ("a", "b")]
+    others.append(pathlib.Path(str(others[0]).replace("digits", "mnist")))
+    for other in others:
+        other.mkdir(parents=True)
+        with EventWriter(other, config):
+            pass
+    trials = []
+    for directory in (path, *others):
+        tags = EventAccumulator(str(directory)).Reload().PluginTagToContent("hparams")
+        data = metadata.parse_session_start_info_plugin_data(tags[metadata.SESSION_START_INFO_TAG])
+        trials.append(data.group_name)
+    assert len(set(trials)) == 4
+    assert trials[1].startswith("digits/BNN-1/random/mu-3") and trials[1].endswith(f"/seed0 in {tmp_path}/a/al_mnist")
 
 
 def test_a_network_without_bayesian_layers_does_not_depend_on_their_settings(studied, tmp_path):

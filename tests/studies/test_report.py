@@ -187,6 +187,87 @@ def test_a_record_of_other_settings_is_left_out(tmp_path, capsys):
     assert "epochs=3 there, 200 here" in capsys.readouterr().err
 
 
+def test_runs_of_one_data_set_do_not_stand_for_those_of_another(tmp_path, capsys):
+    study = StudyConfig(output_dir=str(tmp_path), archs="BNN", acquisitions="random", seeds=2)
+    for config in grid.runs(study):
+        write(config, "digits", curve(config, 0.05))
+    write(grid.runs(study)[0], "mnist", curve(grid.runs(study)[0], 0.04))
+    (tmp_path / "al_mnist" / "digits" / "BNN" / "random" / "mu-3" / "seed1").rename(
+        tmp_path / "al_mnist" / "mnist" / "BNN" / "random" / "mu-3" / "seed1"
+    )
+    arguments = [f"--output_dir={tmp_path}", "--archs=BNN", "--acquisitions=random", "--seeds=2", "--report_only"]
+    assert layer_position.main(["x", *arguments, "--dataset=mnist"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("1 of 2 runs are complete") and "dataset=digits there, mnist here" in said.err
+
+
+def test_a_damaged_record_with_a_lock_is_named_too(tmp_path, capsys):
+    study = StudyConfig(output_dir=str(tmp_path), archs="CNN", acquisitions="random", seeds=2)
+    for config in grid.runs(study):
+        write(config, "mnist", curve(config, 0.05))
+    path = layer_path(grid.runs(study)[0])
+    (path / "metrics.csv").write_text("cycle\n")
+    (path / "lock").write_text("{}")
+    arguments = [f"--output_dir={tmp_path}", "--archs=CNN", "--acquisitions=random", "--seeds=2", "--report_only"]
+    assert layer_position.main(["x", *arguments]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("left out: in use, or was killed: ") and "metrics.csv is damaged" in line
+
+
+@pytest.mark.parametrize("main, name", [(init_study.main, "init_study"), (layer_position.main, "layer_position")])
+@pytest.mark.parametrize("inference", ["frequentist", "dropout"])
+def test_networks_that_the_claims_do_not_know(main, name, inference, tmp_path):
+    settings = {"archs": "lenet5,alexnet", "inference": inference, "acquisitions": "random", "seeds": 2}
+    settings |= {"max_labels": 60, "mus": "-5,-3"}
+    config_class = InitStudyConfig if name == "init_study" else StudyConfig
+    study = config_class(dataset="mnist", output_dir=str(tmp_path)).replace(**settings)
+    for config in grid.runs(study):
+        write(config, "mnist", curve(config, 0.05))
+    assert len(grid.runs(study)) == 4
+    flags = [f"--{key}={value}" for key, value in settings.items()]
+    assert main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
+    claims = rows(tmp_path / name / "mnist" / "claims.csv")
+    assert claims and {row["verdict"] for row in claims} == {"undecided"} and {row["pairs"] for row in claims} == {"0"}
+    if name == "init_study":
+        table = rows(tmp_path / name / "mnist" / "table3.csv")
+        assert {row["mu_init"] for row in table} == {"-3.0"} and len(table) == 4  # no posterior, nothing to choose
+
+
+def test_empty_directories_of_records_are_no_records(tmp_path, capsys):
+    study = StudyConfig(output_dir=str(tmp_path), archs="CNN", acquisitions="random", seeds=1)
+    (config,) = grid.runs(study)
+    layer_path(config).mkdir(parents=True)  # as a run leaves one that finds no data
+    write(config, "digits", curve(config, 0.05))
+    arguments = [f"--output_dir={tmp_path}", "--archs=CNN", "--acquisitions=random", "--seeds=1", "--report_only"]
+    assert layer_position.main(["x", *arguments]) == 0
+    assert capsys.readouterr().out.startswith("1 of 1 runs are complete; report: " + str(tmp_path / "layer_position"))
+    assert (tmp_path / "layer_position" / "digits" / "table2.md").exists()
+
+
+def test_runs_of_two_arithmetics_are_said_to_be(tmp_path):
+    settings = {"seeds": 2, "archs": "BNN-1", "acquisitions": "var_ratios"}
+    study = written(tmp_path, InitStudyConfig, **settings)
+    for config in grid.runs(study):
+        if config.mu_init > -6:
+            file = layer_path(config) / "config.json"
+            file.write_text(file.read_text().replace('"precision": "float32"', '"precision": "bfloat16"'))
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    assert init_study.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
+    words = "The runs differ in their arithmetic: bfloat16 at mu_init = -3, -5; float32 at mu_init = -9, -11"
+    for name in ("claims.md", "table3.md"):
+        assert words in (tmp_path / "init_study" / "mnist" / name).read_text()
+
+
+def test_pictures_of_slices_that_are_no_longer_asked_for_go(tmp_path):
+    settings = {"seeds": 1, "archs": "BNN-1", "acquisitions": "random", "mus": "-3,-5"}
+    written(tmp_path, **settings)
+    directory = tmp_path / "layer_position" / "mnist"
+    for mus, pictures in (("-3,-5", 2), ("-3", 1)):
+        flags = [f"--{name}={value}" for name, value in {**settings, "mus": mus}.items()]
+        assert layer_position.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
+        assert len(list(directory.glob("*.png"))) == pictures
+
+
 @pytest.mark.parametrize(
     "main, name, archs",
     [(init_study.main, "init_study", "BNN-1"), (layer_position.main, "layer_position", "BNN-1,CNN")],
@@ -253,6 +334,8 @@ def test_slices_have_their_own_tables(tmp_path):
     }
     titles = [line for line in (directory / "table2.md").read_text().splitlines() if line.startswith("## ")]
     assert len(titles) == 4 and titles[1] == "## mu_init = -5, kl_scale = labels, loc_init = tfp"
+    slices = [(row["slice_mu_init"], row["slice_kl_scale"], row["arch"]) for row in rows(directory / "table2.csv")]
+    assert len(slices) == len(set(slices)) == 8
     assert len(rows(directory / "runs.csv")) == 2 * (4 + 1)
 
 
