@@ -11,6 +11,7 @@ import os
 import pathlib
 import signal
 import socket
+import threading
 import time
 import uuid
 
@@ -122,8 +123,9 @@ class RayLauncher:
                 f"--ray_address={self._address} cannot be reached ({line}); give the address of a running cluster, "
                 "or leave it out for one of this machine"
             ) from error
-        finally:
-            signal.signal(signal.SIGTERM, handler)  # Ray's own would not let the runs end, nor the locks go
+        finally:  # Ray's own handler, which it sets in a main thread, would not let the runs end, nor the locks go
+            if handler is not None and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)
 
     def _check_resources(self):
         amiss = never_fits(self._ray.nodes(), self._cpus, self._gpus)

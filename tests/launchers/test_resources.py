@@ -1,6 +1,8 @@
 """What a Ray cluster can never run, or one that is not there, is said at once; without Ray."""
 
+import concurrent.futures
 import os
+import signal
 import socket
 import time
 import types
@@ -72,3 +74,28 @@ def test_what_killed_sweeps_left_is_removed_and_what_is_in_use_stays(tmp_path):
     launcher._keep_token()
     launcher._remove_abandoned_tokens()
     assert {path.name for path in tmp_path.iterdir()} == {".sweep-mine.tmp", ".sweep-other.tmp"}
+
+
+@pytest.mark.parametrize("is_main", [True, False])
+def test_sigterm_stays_ours(is_main, tmp_path, monkeypatch):
+    class Taker(_Ray):
+        def init(self, **options):
+            if is_main:  # where Ray sets a handler
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def ours(*_):
+        pass
+
+    launcher = on_ray.RayLauncher("", 1, 0, tmp_path)
+    launcher._ray = Taker()
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    before = signal.signal(signal.SIGTERM, ours)
+    try:
+        if is_main:
+            launcher._connect()
+        else:
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pool.submit(launcher._connect).result()
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGTERM, before)
