@@ -7,6 +7,7 @@ node was lost is begun again, anywhere, from its last committed cycle.
 
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import signal
@@ -39,7 +40,7 @@ class RayLauncher:
         self._address, self._cpus, self._gpus = address, cpus, gpus
         self._output_dir = pathlib.Path(output_dir)
         self._tasks = {}
-        self._touched = 0.0
+        self._touched = -math.inf
 
     def __enter__(self):
         self._ray = _import_ray()
@@ -97,7 +98,7 @@ class RayLauncher:
 
     def _keep_token(self):
         """Touches the file by which nodes know the directory, once a minute, so that it is known to be in use."""
-        if time.monotonic() - self._touched > TOUCH_SECONDS or not self._touched:
+        if time.monotonic() - self._touched > TOUCH_SECONDS:
             self._token.touch()
             self._touched = time.monotonic()
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from experiments.errors import RecordError
-from experiments.page.kinds import ARITHMETIC, Kind, kind_of, own_of
+from experiments.page.kinds import Kind, kind_of, own_of
 from experiments.page.text import mu_words
 from experiments.records.files import LOCK
+from experiments.records.layout import ARITHMETIC, PARTS
 from experiments.records.load import Run, load_run, load_tables
 from experiments.records.paths import text_of
 
@@ -254,7 +255,7 @@ def _directories(root):
         yield from ((pathlib.Path(error.filename), error) for error in errors)
         errors.clear()
         names.sort()
-        if "config.json" in files or "metrics.csv" in files or "checkpoint" in names:
+        if not set(PARTS).isdisjoint([*files, *names]):
             names.clear()  # a record holds no records
             yield pathlib.Path(directory), None
     yield from ((pathlib.Path(error.filename), error) for error in errors)

@@ -9,7 +9,7 @@ from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 from experiments.active_learning.config import ActiveLearningConfig
 from experiments.classification.config import DETERMINISTIC_ONLY, VARIATIONAL_ONLY, ClassificationConfig
 from experiments.page.text import plural
-from experiments.records.layout import ACTIVE_LEARNING, IMAGE_CLASSIFICATION, Layout, layout_of
+from experiments.records.layout import ACTIVE_LEARNING, ARITHMETIC, IMAGE_CLASSIFICATION, Layout, layout_of
 from experiments.records.paths import text_of
 from experiments.records.record import EARLIER
 
@@ -20,7 +20,6 @@ SCORES = (
     ("test_ece", "Expected calibration error", 1, 3),
 )
 INFERENCES = ("variational", "frequentist", "dropout")
-ARITHMETIC = ("precision", "jit_compile")  # left to itself, a matter of the machine and of the posterior's width
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -4,6 +4,9 @@ import dataclasses
 
 from experiments.records import tables
 
+PARTS = ("config.json", "metrics.csv", "checkpoint")  # any of them makes a directory a record
+ARITHMETIC = ("precision", "jit_compile")  # settings that auto decides by the machine and the posterior's width
+
 
 @dataclasses.dataclass(frozen=True)
 class Layout:

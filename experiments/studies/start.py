@@ -2,10 +2,9 @@
 
 from experiments import datasets
 from experiments.errors import UserError
+from experiments.records.layout import PARTS
 from experiments.records.paths import record_path
 from experiments.studies import collect, grid
-
-PARTS = ("config.json", "metrics.csv", "checkpoint")  # of a record; a run that could not begin leaves none
 
 
 def begin(config):
@@ -50,7 +49,10 @@ def _steps_left(row):
 
 
 def _recorded_dataset(config):
-    """The data set whose records a report is made from: of auto, mnist if there is any record, else digits."""
+    """The data set whose records a report is made from: of auto, mnist if there is any record, else digits.
+
+    A run that could not begin leaves an empty directory, which is none.
+    """
     names = ("mnist", "digits") if config.dataset == "auto" else (config.dataset,)
     for name in names:
         if any((record_path(run, name) / part).exists() for run in grid.runs(config) for part in PARTS):

@@ -2,13 +2,13 @@
 
 import dataclasses
 
+from experiments.records.layout import ARITHMETIC
 from experiments.studies.collect import COMPLETE
 from experiments.studies.grid import Cell
 from experiments.studies.published import TABLE2, paper_error
 from experiments.studies.statistics import Interval, labels_needed, mean_along_curve, mean_interval, median_range
 
 THRESHOLDS = (0.10, 0.05)
-ARITHMETIC = ("precision", "jit_compile")  # decided on the machine of a run, so that those of one cell may differ
 
 
 @dataclasses.dataclass(frozen=True)

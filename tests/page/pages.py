@@ -7,6 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from experiments import report
 from experiments.page.markup import VOID
 
 
@@ -49,3 +50,9 @@ class Page(html.parser.HTMLParser):
         """All embedded pictures, as arrays."""
         sources = [source.removeprefix("data:image/png;base64,") for source in self.values("img", "src")]
         return [np.array(Image.open(io.BytesIO(base64.b64decode(source)))) for source in sources]
+
+
+def write(directory, *arguments):
+    """The page about a directory, as text."""
+    assert report.main(["report", str(directory), *arguments]) == 0
+    return (directory / "report.html").read_text()
