@@ -57,8 +57,8 @@ def write(title, results, claims_of_parts, tables_of_parts):
         lines += _claim(part, verdict)
     for heading, comparisons in tables_of_parts:
         lines += [f"## {heading}", "", comparison_table(comparisons)]
-    lines += [HOW, _least_pairs(len(verdicts)), *_lacking(results)]
-    return {"claims.md": "\n".join(lines), "claims.csv": to_csv(_csv_rows(owners, verdicts))}
+    lines += [HOW + _least_pairs(len(verdicts)), *_lacking(results)]
+    return {"claims.md": "\n".join(lines).rstrip() + "\n", "claims.csv": to_csv(_csv_rows(owners, verdicts))}
 
 
 def _least_pairs(claims):

@@ -70,6 +70,8 @@ def test_layer_position_without_tensorflow(position):
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
     tables = {"table2.csv", "table2.md", "table2.tex", "cost.csv", "runs.csv"}
     assert set(before) == {*tables, "figure2.png", "claims.md", "claims.csv"}
+    for name in {*tables, "claims.md", "claims.csv"}:
+        assert before[name].endswith(b"\n") and not before[name].endswith(b"\n\n"), name
 
 
 def test_table2(position):
