@@ -6,7 +6,7 @@ Defaults are the protocol of Zeng, Lesnikowski & Alvarez 2018. Light: neither ab
 import dataclasses
 
 from bayes_layers.layers.prior_names import HYPERPRIORS, PRIORS
-from bayes_layers.models.architectures import BAYESIAN_LAYERS, IMAGE_NETWORKS, INFERENCES, NETWORKS
+from bayes_layers.models.architectures import IMAGE_NETWORKS, INFERENCES, NETWORKS, is_bayesian
 from bayes_layers.settings import SettingError, Settings, setting
 
 AUTO_BOOL = ("auto", "true", "false")
@@ -130,7 +130,7 @@ class NetworkSettings(LayerSettings, ArchitectureSettings):
     @property
     def is_bayesian(self):
         """Whether any layer has a posterior over its weights."""
-        return self.inference == "variational" if self.arch in IMAGE_NETWORKS else bool(BAYESIAN_LAYERS[self.arch])
+        return is_bayesian(self.arch, self.inference)
 
     @property
     def dropout_samples(self):

@@ -177,6 +177,16 @@ class Settings:
         return dataclasses.replace(self, **changes)
 
 
+def check_directory(setting_name, text):
+    """Raises SettingError if a text cannot be a directory's name; TensorFlow takes UTF-8 alone."""
+    try:
+        is_name = bool(text.encode())
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
+        raise SettingError(f"--{setting_name}={text} is not valid: it takes a directory, with a name in UTF-8")
+
+
 def names_in(setting_name, text, known):
     """The names in a comma-separated setting; all that are known for "all".
 

@@ -17,7 +17,6 @@ from experiments.errors import UserError
 from experiments.page.collect import COMPLETE, find
 from experiments.page.text import plural
 from experiments.records import files
-from experiments.records.lock import NAME as LOCK_NAME
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +47,7 @@ def work(config):
     kept = 0
     for each in found:
         record = root / each.path if (root / each.path).is_dir() else root  # it may be a record itself
-        busy = "it is in use, or its run was killed" if (record / LOCK_NAME).exists() else ""
+        busy = "it is in use, or its run was killed" if files.exists(record / files.LOCK) else ""
         if busy or each.status != COMPLETE:
             print(f"left out: {record}: {busy or each.message}", file=sys.stderr)
         else:

@@ -19,7 +19,7 @@ import pathlib
 import sys
 
 from bayes_layers.config import NetworkSettings
-from bayes_layers.settings import SettingError, Settings, setting
+from bayes_layers.settings import Settings, check_directory, setting
 from experiments import datasets, entry
 from experiments.active_learning.config import DataSettings
 from experiments.errors import UserError
@@ -84,8 +84,7 @@ class UncertaintyConfig(PosteriorSettings, UncertaintySettings, DataSettings, Ou
     def __post_init__(self):
         super().__post_init__()
         self.network_settings  # noqa: B018
-        if not self.output_dir:
-            raise SettingError("--output_dir= is not valid: it takes a directory")
+        check_directory("output_dir", self.output_dir)
 
     def replace(self, **changes):
         """A copy with other values; `quick` brings its own protocol where nothing else was given."""

@@ -51,7 +51,7 @@ def work(config):
     if not config.records or not root.is_dir():
         raise UserError(f"--records={config.records} is not valid: it takes a directory of records")
     try:
-        entries = collect.find(root)
+        entries = collect.one_of_each(collect.find(root))
     except OSError as error:
         raise UserError(f"--records={config.records} cannot be read: {error.strerror}") from error
     if not entries:

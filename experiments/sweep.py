@@ -17,15 +17,16 @@ import sys
 import time
 
 from experiments import datasets, entry
-from experiments.errors import RecordError, UserError
+from experiments.errors import DataError, RecordError, UserError
 from experiments.launchers.single import DONE, IN_USE, LOST
 from experiments.records.record import make_directory
 from experiments.studies import collect, grid
-from experiments.studies.config import GROUPS, PRESETS, StudyConfig
+from experiments.studies.config import PRESETS, SWEEP_GROUPS, SweepConfig
 from experiments.studies.start import begin
 
 LOOK_AGAIN_SECONDS = 15.0
 POLL_SECONDS = 1.0
+MOST_NAMES = 6  # of failed runs in one line
 
 
 @dataclasses.dataclass
@@ -42,7 +43,7 @@ def sweep(study, dataset, launcher=None):
     """Makes the runs of a study that are missing.
 
     Args:
-      study: a `StudyConfig`.
+      study: a `SweepConfig`.
       dataset: "mnist" or "digits".
       launcher: a launcher; by default the one that the study's settings name.
 
@@ -50,8 +51,8 @@ def sweep(study, dataset, launcher=None):
       Dict from the configs of the runs that failed to one line each.
 
     Raises:
-      UserError: if the output directory cannot be made, or there is something to do and it cannot be written to, or
-        there is no such data set for runs of this machine.
+      UserError: if the output directory cannot be made, or there is something to do and it cannot be written to.
+      DataError: if no run is complete, and there is no such data set for runs of this machine.
     """
     directory = pathlib.Path(study.output_dir).expanduser().absolute()
     if not directory.is_dir():
@@ -60,9 +61,14 @@ def sweep(study, dataset, launcher=None):
     if study.data_dir or os.environ.get("TFDS_DATA_DIR"):  # which the workers of a cluster do not know
         study = study.replace(data_dir=str(datasets.tfds_dir(study.data_dir).absolute()))
     to_do, failures = _what_is_to_do(study, dataset)
-    if to_do:
-        if launcher is None and study.launcher == "local":
+    if to_do and launcher is None and study.launcher == "local":
+        try:
             datasets.check_reachable(dataset, study.data_dir)
+        except DataError as error:
+            if len(to_do) + len(failures) == len(grid.runs(study)):
+                raise
+            return failures | dict.fromkeys(to_do, str(error))
+    if to_do:
         make_directory(directory, as_given)  # what cannot be written to is said once, not by every run
         from experiments.launchers.progress import Progress
 
@@ -200,9 +206,10 @@ def failure_lines(failures):
     for run, message in failures.items():
         runs_of.setdefault(message, []).append(run)
     lines = []
-    for message, (first, *others) in runs_of.items():
-        more = f" and {len(others)} other run{'s' * (len(others) > 1)}" if others else ""
-        lines.append(f"failed: {name_of(first)}{more}: {message}")
+    for message, runs in runs_of.items():
+        more = len(runs) - MOST_NAMES
+        names = [name_of(run) for run in runs[:MOST_NAMES]] + [f"{more} more (--dry_run lists them)"] * (more > 0)
+        lines.append(f"failed: {'; '.join(names)}: {message}")
     return lines
 
 
@@ -210,7 +217,7 @@ def work(config):
     """Makes all runs of a sweep.
 
     Args:
-      config: a `StudyConfig`.
+      config: a `SweepConfig`.
 
     Raises:
       UserError: if some run failed.
@@ -228,7 +235,7 @@ def work(config):
     print(f"done: {count} runs are complete under {pathlib.Path(config.output_dir) / 'al_mnist' / dataset}")
 
 
-main = entry.point(work, StudyConfig, description=__doc__, groups=GROUPS, presets=PRESETS)
+main = entry.point(work, SweepConfig, description=__doc__, groups=SWEEP_GROUPS, presets=PRESETS)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from bayes_layers.settings import SettingError
-from experiments import al_mnist, datasets
+from experiments import al_mnist, datasets, image_classification, layer_position, mnist_uncertainty, prior_study
 from experiments.active_learning.config import GROUPS, ActiveLearningConfig
 from tests.conftest import ROOT, TINY, the_record
 
@@ -72,6 +72,13 @@ def the_only_line(capsys):
     lines = said.err.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: "), lines
     return lines[0]
+
+
+@pytest.mark.parametrize("module", [al_mnist, layer_position, image_classification, prior_study, mnist_uncertainty])
+def test_a_directory_whose_name_is_no_text(module, capfd):
+    assert module.main(["x", f"--output_dir={os.fsdecode(bytes([255]))}"]) == 2
+    said = capfd.readouterr()
+    assert said.out == "" and said.err.endswith(" is not valid: it takes a directory, with a name in UTF-8\n")
 
 
 def test_every_setting_has_a_bad_value_here():

@@ -175,6 +175,8 @@ def test_initial_variances_of_both_arithmetics_stand_side_by_side(tmp_path):
     compared = page.text.split("Initial variances compared")[1].split("Runs in detail")[0]
     assert "BNN-1 · var_ratios" in compared and "CNN" not in compared
     assert "μ = −3" in compared and "μ = −9" in compared
+    words = "The runs differ in their arithmetic: bfloat16 (μ = −3, CNN); float32 (μ = −9). A difference"
+    assert words in page.text
     # the same run in both is not two seeds
     fabricate(tmp_path / "again", mu_init=-3.0, precision="float32")
     both = collect.sections(collect.find(tmp_path))

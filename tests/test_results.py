@@ -125,6 +125,15 @@ def test_keeping_records(tmp_path, capsys):
     assert run("keep", whole, f"--results={tmp_path / 'one'}") == 0 and (tmp_path / "one" / "metrics.csv").exists()
 
 
+def test_keeping_a_complete_record_beside_a_longer_unfinished_one(tmp_path, capsys):
+    fabricate(tmp_path / "runs" / "a", max_labels=40, cycles=3)
+    fabricate(tmp_path / "runs" / "b", max_labels=60, cycles=4)
+    (tmp_path / "runs" / "checkpoint").write_text("no directory of ours, and hides nothing")
+    assert run("keep", tmp_path / "runs", f"--results={tmp_path / 'kept'}") == 0
+    assert capsys.readouterr().err == f"left out: {tmp_path / 'runs' / 'b'}: 50 of 60 labels\n"
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["a"]
+
+
 @pytest.mark.parametrize("arguments", [["nowhere"], ["."], [".", "--results=."]])
 def test_a_mistake_is_one_line(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

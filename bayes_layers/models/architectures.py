@@ -28,3 +28,8 @@ IMAGE_NETWORKS = ("lenet5", "alexnet", "alexnet_half")  # of Shridhar
 INFERENCES = ("variational", "frequentist", "dropout")
 
 NETWORKS = ARCHITECTURES + IMAGE_NETWORKS
+
+
+def is_bayesian(arch, inference="variational"):
+    """Whether any layer of a network has a posterior over its weights; `inference` is that of an image network."""
+    return inference == "variational" if arch in IMAGE_NETWORKS else bool(BAYESIAN_LAYERS[arch])

@@ -6,7 +6,7 @@ Defaults are the protocol of Zeng, Lesnikowski & Alvarez 2018.
 import dataclasses
 
 from bayes_layers.config import ComputeSettings, NetworkSettings, PredictionSettings, TrainingSettings
-from bayes_layers.settings import SettingError, Settings, setting
+from bayes_layers.settings import SettingError, Settings, check_directory, setting
 from bayes_layers.uncertainty.acquisitions import ACQUISITIONS
 
 
@@ -117,8 +117,7 @@ class ActiveLearningConfig(
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.output_dir:
-            raise SettingError("--output_dir= is not valid: it takes a directory")
+        check_directory("output_dir", self.output_dir)
         if self.max_labels < self.initial_labels:
             raise SettingError(
                 f"--max_labels={self.max_labels} is not valid: it is at least --initial_labels={self.initial_labels}"

@@ -25,7 +25,7 @@ from bayes_layers.config import (
     PredictionSettings,
 )
 from bayes_layers.models.architectures import IMAGE_NETWORKS
-from bayes_layers.settings import SettingError, Settings, same_setting, setting
+from bayes_layers.settings import SettingError, Settings, check_directory, same_setting, setting
 from experiments.active_learning.config import DataSettings, RunSettings
 
 
@@ -160,8 +160,7 @@ class ClassificationConfig(
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.output_dir:
-            raise SettingError("--output_dir= is not valid: it takes a directory")
+        check_directory("output_dir", self.output_dir)
         _ = self.network  # checks what fits together
 
     @classmethod

@@ -10,7 +10,7 @@ from experiments.classification.config import ClassificationConfig
 from experiments.classification.place import record_path
 from experiments.errors import RecordError
 from experiments.records import record
-from experiments.records.files import LOCK
+from experiments.records.files import LOCK, exists
 from experiments.records.load import Run, load_run, load_tables
 from experiments.studies.collect import COMPLETE, DAMAGED, MISSING, PARTIAL
 
@@ -68,7 +68,7 @@ def read(config):
     try:
         return _read(config, path)
     except (RecordError, OSError) as error:
-        if (path / LOCK).exists():  # perhaps it was only being written
+        if exists(path / LOCK):  # perhaps it was only being written
             return Row(config, path, PARTIAL, f"in use, or was killed: {error}")
         return Row(config, path, DAMAGED, " ".join(str(error).split()))
 

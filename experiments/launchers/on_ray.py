@@ -112,6 +112,7 @@ class RayLauncher:
 
     def _connect(self):
         address = self._address or os.environ.get("RAY_ADDRESS")
+        asked = f"--ray_address={self._address}" if self._address or not address else f"RAY_ADDRESS={address}"
         handler = signal.getsignal(signal.SIGTERM)
         try:
             _probe(address)
@@ -121,7 +122,7 @@ class RayLauncher:
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(
-                f"--ray_address={self._address} cannot be reached ({line}); give the address of a running cluster, "
+                f"{asked} cannot be reached ({line}); give the address of a running cluster, "
                 "or leave it out for one of this machine"
             ) from error
         finally:  # Ray's own handler, which it sets in a main thread, would not let the runs end, nor the locks go

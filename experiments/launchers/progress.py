@@ -100,8 +100,11 @@ class Progress:
 
 
 def name_of(config):
-    """A run in a few words."""
-    return f"{config.arch}, {config.acquisition}, mu_init={text_of(config.mu_init)}, seed {config.seed}"
+    """A run in a few words: what a study varies, the KL divisor and initial means where they are not the default."""
+    others = {name: getattr(config, name) for name in ("kl_scale", "loc_init")}
+    shown = [f"{name}={text_of(value)}" for name, value in others.items() if value != getattr(type(config), name)]
+    words = [config.arch, config.acquisition, f"mu_init={text_of(config.mu_init)}", *shown, f"seed {config.seed}"]
+    return ", ".join(words)
 
 
 def last_error(path):

@@ -10,8 +10,8 @@ from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from experiments.errors import RecordError
 from experiments.page.kinds import Kind, kind_of, own_of
 from experiments.page.text import mu_words
-from experiments.records.files import LOCK
-from experiments.records.layout import ARITHMETIC, PARTS
+from experiments.records.files import LOCK, exists
+from experiments.records.layout import ARITHMETIC, is_record
 from experiments.records.load import Run, load_run, load_tables
 from experiments.records.paths import text_of
 
@@ -136,25 +136,30 @@ class Section:
 
 
 def find(root):
-    """Reads all records under a directory.
+    """Reads all records under a directory, each for itself.
 
     Args:
       root: a directory of records, or a record itself.
 
     Returns:
-      A list of `Entry`, in the order of their paths. Of several records with the same settings the one that has gone
-      farthest is shown, at ties the first.
+      A list of `Entry`, in the order of their paths.
 
     Raises:
       OSError: if the directory itself cannot be read.
     """
-    root, entries, farthest = pathlib.Path(root).resolve(), [], {}
+    root, entries = pathlib.Path(root).resolve(), []
     for directory, error in _directories(root):
         name = directory.name if directory == root else str(directory.relative_to(root))
         if error and directory == root:
             raise error
-        entry = Entry(name, UNREADABLE, error.strerror, None) if error else _read(directory, name)
-        entries.append(entry)
+        entries.append(Entry(name, UNREADABLE, error.strerror, None) if error else _read(directory, name))
+    return entries
+
+
+def one_of_each(entries):
+    """The entries; of several with the same settings the one that has gone farthest is shown, at ties the first."""
+    farthest = {}
+    for entry in entries:
         if entry.run is not None:
             known = farthest.setdefault(entry.place, entry)
             if len(entry.x) > len(known.x):
@@ -251,11 +256,11 @@ def _order(group):
 def _directories(root):
     """Records, with None, and directories that cannot be read, with the error; in the order of their paths."""
     errors = []
-    for directory, names, files in os.walk(root, onerror=errors.append):
+    for directory, names, _ in os.walk(root, onerror=errors.append):
         yield from ((pathlib.Path(error.filename), error) for error in errors)
         errors.clear()
         names.sort()
-        if not set(PARTS).isdisjoint([*files, *names]):
+        if is_record(directory):
             names.clear()  # a record holds no records
             yield pathlib.Path(directory), None
     yield from ((pathlib.Path(error.filename), error) for error in errors)
@@ -270,7 +275,7 @@ def _read(directory, name):
     done, wanted = kind_of(run.config).missing(run)
     missing = done < wanted
     words = f"{done:,.0f} of {wanted:,} {'labels' if run.layout.keeps_images else 'epochs'}" if missing else ""
-    if missing and (directory / LOCK).exists():
+    if missing and exists(directory / LOCK):
         words += "; a process is at work, or was stopped"
     return Entry(name, UNFINISHED if missing else COMPLETE, words, run)
 
@@ -283,7 +288,7 @@ def _why_not(directory, error):
     unit = next((unit for unit in ("cycle", "epoch") if f"no finished {unit} yet" in message), None)
     if unit:
         return UNFINISHED, f"no {unit} is finished yet"
-    if (directory / LOCK).exists():
+    if exists(directory / LOCK):
         return UNFINISHED, f"could not be read while a process was at work on it: {message}"
     return UNREADABLE if is_system else DAMAGED, message
 

@@ -10,6 +10,7 @@ from experiments.page.kinds import KINDS
 from experiments.page.markup import Markup, tag
 from experiments.page.results import results
 from experiments.page.text import plural
+from experiments.records.layout import arithmetic_of
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 FEW = 3  # so many things are unfolded at first
@@ -85,6 +86,22 @@ def _words(section, sections):
     return ", ".join(collect.protocol_words(section, sections)) or "the default protocol"
 
 
+def _arithmetic(section):
+    """A sentence on a section whose runs differ in their arithmetic, or None."""
+    places = {}
+    for group in section.groups:
+        for entry in group.entries:
+            places.setdefault(arithmetic_of(entry.settings), {})[group.mu_words or group.network] = None
+    if len(places) < 2:
+        return None
+    parts = "; ".join(f"{words} ({', '.join(where)})" for words, where in sorted(places.items()))
+    return tag(
+        "p",
+        f"The runs differ in their arithmetic: {parts}. A difference between runs of two arithmetics contains theirs.",
+        class_="protocol",
+    )
+
+
 def _notices(entries):
     if not entries:
         return None
@@ -111,6 +128,7 @@ def _section(section, number, sections, images_per_run):
         "section",
         tag("h2", _name(section, sections)),
         tag("p", _words(section, sections), class_="protocol"),
+        _arithmetic(section),
         results(section, anchors),
         tag("h3", "Learning curves"),
         learning_curves(section),

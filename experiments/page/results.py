@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-from experiments.page.collect import position
+from experiments.page.collect import COMPLETE, position
 from experiments.page.markup import tag
 from experiments.page.text import mean, plural
 from experiments.studies.statistics import labels_needed, median_range
@@ -44,14 +44,19 @@ def _scores(groups, anchors, column, title, factor, digits):
 
 
 def _labels_needed(groups):
-    """The labels at which the test error first is at most each threshold: medians over seeds."""
+    """The labels at which the test error first is at most each threshold: medians over the seeds that are complete."""
     cells = {}
     for group in groups:
-        medians = [median_range(_first_labels(entry, limit) for entry in group.entries)[0] for limit in THRESHOLDS]
+        entries = [entry for entry in group.entries if entry.status == COMPLETE]
+        if not entries:
+            cells[group] = tag("td", "not complete", class_="num muted")
+            continue
+        medians = [median_range(_first_labels(entry, limit) for entry in entries)[0] for limit in THRESHOLDS]
         many, few = (f"{labels:,.0f}" if np.isfinite(labels) else "–" for labels in medians)
         cells[group] = tag("td", tag("b", many), tag("small", f"{100 * THRESHOLDS[1]:g} %: {few}"), class_="num")
     title = f"Labels needed for a test error of {100 * THRESHOLDS[0]:g} %"
-    return _grid(cells, title, f", and of {100 * THRESHOLDS[1]:g} %, at first; medians over seeds; – not reached")
+    caption = f", and of {100 * THRESHOLDS[1]:g} %, at first; medians over complete runs; – not reached"
+    return _grid(cells, title, caption)
 
 
 def _first_labels(entry, limit):

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 
 from bayes_layers.layers.prior_names import HYPERPRIORS, PRIORS
-from bayes_layers.settings import SettingError, Settings, names_in, setting
+from bayes_layers.settings import SettingError, Settings, check_directory, names_in, setting
 from experiments.records.paths import text_of
 
 DATASETS = ("moons", "circles")
@@ -85,8 +85,7 @@ class PriorStudyConfig(CellSettings, ProtocolSettings, OutputSettings):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.output_dir:
-            raise SettingError("--output_dir= is not valid: it takes a directory")
+        check_directory("output_dir", self.output_dir)
         if not self.cells:
             raise SettingError(
                 f"--hyperpriors={self.hyperpriors} is not valid: a flat prior has no scale, so that it takes fixed"

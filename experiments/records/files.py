@@ -89,6 +89,11 @@ def npz_bytes(arrays, compressed=False):
     return buffer.getvalue()
 
 
+def exists(path):
+    """Whether there is such a file; no where that may not be known, which `Path.exists` raises."""
+    return os.path.exists(path)
+
+
 def remove(path):
     """Removes a file if it is there."""
     _step(path)

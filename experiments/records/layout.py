@@ -1,10 +1,11 @@
 """What the records of an experiment hold: the one thing in which they differ. Light: no TensorFlow."""
 
 import dataclasses
+import os
 
 from experiments.records import tables
 
-PARTS = ("config.json", "metrics.csv", "checkpoint")  # any of them makes a directory a record
+FILES, CHECKPOINTS = ("config.json", "metrics.csv"), "checkpoint"  # any of them makes a directory a record
 ARITHMETIC = ("precision", "jit_compile")  # settings that auto decides by the machine and the posterior's width
 
 
@@ -86,3 +87,20 @@ LAYOUTS = {layout.experiment: layout for layout in (ACTIVE_LEARNING, IMAGE_CLASS
 def layout_of(config):
     """The `Layout` of a record by the content of its `config.json`; those of active learning do not name it."""
     return LAYOUTS[config.get("experiment", ACTIVE_LEARNING.experiment)]
+
+
+def arithmetic_of(settings):
+    """The arithmetic of a run by its settings, in words: `bfloat16`, or `float32 with XLA`."""
+    precision, jit_compile = (settings.get(name) or "unknown" for name in ARITHMETIC)
+    return precision + (" with XLA" if jit_compile == "true" else "")
+
+
+def is_record(path):
+    """Whether a directory is a record, whole or not; also if it is there and may not be looked into."""
+    try:
+        with os.scandir(path) as entries:
+            return any(entry.name in FILES or (entry.name == CHECKPOINTS and entry.is_dir()) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from bayes_layers.models.architectures import NETWORKS, is_bayesian
 from experiments.errors import RecordError
 from experiments.records import checkpoint, record, tables
 from experiments.records.layout import layout_of
@@ -90,26 +91,40 @@ def load_tables(path):
     layout = layout_of(record.read_config(path))
     run = _run(path, {name: _rows(path / f"{name}.csv", name, layout) for name in layout.columns})
     for name in ("posterior", "calibration", "weights"):
-        if name in run.tables and not _is_whole(run.tables[name], run.tables["metrics"], layout.unit):
+        if name in run.tables and not _is_whole(run, name):
             raise checkpoint.damaged(path / f"{name}.csv", f"it has not the rows of every {layout.unit}")
     if not layout.keeps_images:
         return run
     if len(run.labelled) != run.tables["metrics"]["labels"][-1]:
         raise checkpoint.damaged(path / "acquisitions.csv", "it has not as many rows as there are labels")
+    if len(np.unique(run.labelled)) != len(run.labelled):
+        raise checkpoint.damaged(path / "acquisitions.csv", "it has an image twice")
     if (path / record.ACQUIRED).exists() and record.acquired_in(path / record.ACQUIRED) != run.labelled.tolist():
         raise checkpoint.damaged(path / record.ACQUIRED, "it holds other images than the table of acquisitions")
     return run
 
 
-def _is_whole(table, metrics, unit):
-    """Whether a table has the same layers or bins in all cycles or epochs; bins where there was a test."""
-    of_cycle = {}
+def _is_whole(run, name):
+    """Whether a table has the same layers or bins in all cycles or epochs; bins where there was a test.
+
+    A network without Bayesian layers has no rows of layers, and a record may be without its table of bins.
+    """
+    table, metrics, unit, of_cycle = run.tables[name], run.tables["metrics"], run.layout.unit, {}
     key = "layer" if "layer" in table else "bin"
     for number, value in zip(table[unit], table[key], strict=True):
         of_cycle.setdefault(number, []).append(value)
+    if not of_cycle and (_has_no_posterior(run) if key == "layer" else not (run.path / f"{name}.csv").exists()):
+        return True
     expected = metrics[unit][np.isfinite(metrics["test_error"])] if key == "bin" else metrics[unit]
     first = next(iter(of_cycle.values()), None)
-    return not of_cycle or (list(of_cycle) == list(expected) and all(each == first for each in of_cycle.values()))
+    return list(of_cycle) == list(expected) and all(each == first for each in of_cycle.values())
+
+
+def _has_no_posterior(run):
+    """Whether a run's network has no Bayesian layer, as far as is known."""
+    settings = run.config["settings"]
+    arch = settings.get("arch", settings.get("model"))
+    return arch not in NETWORKS or not is_bayesian(arch, settings.get("inference", "variational"))
 
 
 def _rows(file, name, layout):

@@ -27,7 +27,7 @@ HOW = f"""## How this was decided
 - That BNN-1 "maintains the speed" of a CNN (section 4.1) names no margin and is not judged: `cost.csv` has the seconds.
   They compare only between runs of the same acquisitions on one machine that did nothing else. That under variation
   ratios the Bayesian-ness of the initialization has a greater effect than the architecture (section 4.1) names no
-  measure of an effect and is not judged either: `table3.csv` has the errors of both.
+  measure of an effect and is not judged either: the `table3.csv` of `experiments.init_study` has the errors of both.
 """
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.active_learning.config import ActiveLearningConfig, result_settings
 from experiments.errors import RecordError
-from experiments.records import record, tables
+from experiments.records import files, record, tables
 from experiments.records.checkpoint import damaged
 from experiments.records.paths import record_path
 from experiments.studies import grid
@@ -73,7 +73,7 @@ def read(config, dataset):
     try:
         return _read(config, path, dataset)
     except (RecordError, OSError) as error:
-        if (path / "lock").exists():  # perhaps it was only being written
+        if files.exists(path / files.LOCK):  # perhaps it was only being written
             return Row(config, path, PARTIAL, f"in use, or was killed: {error}")
         return Row(config, path, DAMAGED, " ".join(str(error).split()))
 
@@ -108,10 +108,13 @@ def _metrics(file, rows, config):
     try:
         columns = {name: tables.column(rows, name) for name in tables.COLUMNS["metrics"]}
         columns = {name: np.array([np.nan if v is None else v for v in values]) for name, values in columns.items()}
-        expected = [config.labels_at(cycle) for cycle in range(len(rows))]
-        errors = columns["test_error"]
-        if columns["labels"].tolist() != expected or np.any((errors < 0) | (errors > 1)):
-            raise ValueError("labels or errors that no run has")
+        cycles, errors = range(len(rows)), columns["test_error"]
+        if columns["cycle"].tolist() != list(cycles):
+            raise ValueError("its cycles are not 0, 1, 2, ...")
+        if columns["labels"].tolist() != [config.labels_at(cycle) for cycle in cycles]:
+            raise ValueError("labels that no run has")
+        if np.any((errors < 0) | (errors > 1)):
+            raise ValueError("errors that no run has")
     except ValueError as error:
         raise damaged(file, error) from error
     return {name: values[: config.last_cycle + 1] for name, values in columns.items()}

@@ -32,8 +32,8 @@ def check_not_both(changes, many, one, field=None):
 
 
 @dataclasses.dataclass(frozen=True)
-class StudySettings(Settings):
-    """Study (lists are separated by commas; --arch=CNN is short for --archs=CNN, and so on)"""
+class SweepSettings(Settings):
+    """Runs (lists are separated by commas; --arch=CNN is short for --archs=CNN, and so on)"""
 
     archs: str = setting("all", "Architectures, or all.", result=False)
     acquisitions: str = setting(
@@ -41,10 +41,18 @@ class StudySettings(Settings):
     )
     mus: str = setting("-3", "Values of --mu_init.", result=False)
     kl_scales: str = setting(
-        "labels", "Values of --kl_scale; each gets its own tables, figures and claims.", result=False
+        "labels", "Values of --kl_scale; in a study each gets its own tables, figures and claims.", result=False
     )
-    loc_inits: str = setting("tfp", "Values of --loc_init; each gets its own tables, figures and claims.", result=False)
+    loc_inits: str = setting(
+        "tfp", "Values of --loc_init; in a study each gets its own tables, figures and claims.", result=False
+    )
     seeds: int = setting(3, "How many seeds: --seed and those that follow it.", minimum=1, maximum=10_000, result=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudySettings(SweepSettings):
+    """Study (lists are separated by commas; --arch=CNN is short for --archs=CNN, and so on)"""
+
     report_only: bool = setting(
         False,
         "Run nothing: tables, figures and claims from the records that are there (no TensorFlow needed).",
@@ -88,14 +96,15 @@ class LaunchSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class StudyConfig(StudySettings, LaunchSettings, ActiveLearningConfig):
-    """Every setting of a study: its own, and those of the runs that it is made of.
+class SweepConfig(SweepSettings, LaunchSettings, ActiveLearningConfig):
+    """Every setting of a sweep: its own, and those of the runs that it is made of.
 
     Raises:
       SettingError: for a value that a setting does not take.
     """
 
     dimensions = DIMENSIONS
+    report_only = False  # a sweep has no report
 
     def __post_init__(self):
         super().__post_init__()
@@ -151,5 +160,11 @@ class StudyConfig(StudySettings, LaunchSettings, ActiveLearningConfig):
         return ActiveLearningConfig(**{**{name: getattr(self, name) for name in names}, **changes})
 
 
+@dataclasses.dataclass(frozen=True)
+class StudyConfig(StudySettings, SweepConfig):
+    """Every setting of a study: a sweep with a report."""
+
+
 GROUPS = (StudySettings, LaunchSettings, *single.GROUPS)
+SWEEP_GROUPS = (SweepSettings, *GROUPS[1:])
 PRESETS = single.PRESETS

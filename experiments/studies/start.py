@@ -2,7 +2,7 @@
 
 from experiments import datasets
 from experiments.errors import UserError
-from experiments.records.layout import PARTS
+from experiments.records.layout import is_record
 from experiments.records.paths import record_path
 from experiments.studies import collect, grid
 
@@ -55,7 +55,7 @@ def _recorded_dataset(config):
     """
     names = ("mnist", "digits") if config.dataset == "auto" else (config.dataset,)
     for name in names:
-        if any((record_path(run, name) / part).exists() for run in grid.runs(config) for part in PARTS):
+        if any(is_record(record_path(run, name)) for run in grid.runs(config)):
             return name
     where = " or ".join(str(record_path(grid.runs(config)[0], name).parents[3]) for name in names)
     raise UserError(

@@ -35,9 +35,7 @@ def conduct(config, name, report):
     directory = pathlib.Path(config.output_dir).expanduser() / name / dataset
     contents = {**report(results), **_common(results)}
     files.write_files(directory, contents)
-    for picture in directory.glob("figure*.png"):  # of another selection of slices
-        if picture.name not in contents:
-            files.remove(picture)
+    _remove_other_slices(directory, contents)
     _tell(results, directory)
     if failures:
         print(*failure_lines(failures), sep="\n", file=sys.stderr)
@@ -45,6 +43,14 @@ def conduct(config, name, report):
             f"{len(failures)} of {len(results.rows)} runs failed and are missing in the report; "
             "mend what is said above and give the same command again"
         )
+
+
+def _remove_other_slices(directory, contents):
+    """Removes the pictures of slices that are no longer asked for, and nothing else."""
+    for figure in {name.partition(",")[0].removesuffix(".png") for name in contents if name.endswith(".png")}:
+        for picture in directory.glob(f"{figure},*kl_scale=*,loc_init=*.png"):
+            if picture.name not in contents:
+                files.remove(picture)
 
 
 def _common(results):

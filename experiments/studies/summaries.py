@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from experiments.records.layout import ARITHMETIC
+from experiments.records.layout import ARITHMETIC, arithmetic_of
 from experiments.studies.collect import COMPLETE
 from experiments.studies.grid import Cell
 from experiments.studies.published import TABLE2, paper_error
@@ -80,14 +80,18 @@ def arithmetic_words(results):
     found = {}
     for row in results.rows:
         if row.state == COMPLETE:
-            known = [row.settings.get(name) or "unknown" for name in ARITHMETIC]
-            found.setdefault(known[0] + (" with XLA" if known[1] == "true" else ""), set()).add(row.config.mu_init)
+            mus, archs = found.setdefault(arithmetic_of(row.settings), (set(), set()))
+            if row.config.is_bayesian:
+                mus.add(row.config.mu_init)
+            else:
+                archs.add(row.config.arch)
     if len(found) < 2:
         return []
-    parts = [
-        f"{words} at mu_init = {', '.join(f'{mu:g}' for mu in sorted(mus, reverse=True))}"
-        for words, mus in sorted(found.items())
-    ]
+    parts = []
+    for words, (mus, archs) in sorted(found.items()):
+        at = [f"at mu_init = {', '.join(f'{mu:g}' for mu in sorted(mus, reverse=True))}"] if mus else []
+        of = [f"in {', '.join(sorted(archs))}"] if archs else []
+        parts.append(f"{words} {' and '.join(at + of)}")
     return [
         f"The runs differ in their arithmetic: {'; '.join(parts)} (`runs.csv` has each run's). A difference between "
         "runs of two arithmetics contains theirs."

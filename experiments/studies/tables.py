@@ -21,8 +21,8 @@ def table2(parts):
     Returns:
       Dict from a file's name to its text.
     """
-    lead = [CAPTION, *arithmetic_words(parts[0].results)]
-    markdown, latex, rows = ["# Table 2: the position of Bayesian layers\n\n" + "\n\n".join(lead) + "\n"], [], []
+    markdown, latex = heads("Table 2: the position of Bayesian layers", [CAPTION], parts[0].results)
+    rows = []
     for part in parts:
         study = part.results.study
         summaries = {
@@ -40,6 +40,12 @@ def table2(parts):
         latex.append(latex_part(part, header, lines))
         rows += [csv_row(part, summary) for summary in summaries.values()]
     return {"table2.md": "\n".join(markdown), "table2.tex": "\n".join(latex), "table2.csv": to_csv(rows)}
+
+
+def heads(title, captions, results):
+    """What stands before the slices of a table, as the first texts of its Markdown and of its LaTeX (a comment)."""
+    arithmetic = arithmetic_words(results)
+    return ["\n\n".join([f"# {title}", *captions, *arithmetic]) + "\n"], [f"% {words}\n" for words in arithmetic]
 
 
 def paper_line(numbers):

@@ -3,8 +3,8 @@
 from experiments.studies.published import MUS, TABLE3
 from experiments.studies.render import to_csv
 from experiments.studies.statistics import mean_interval
-from experiments.studies.summaries import arithmetic_words, cell_text, paper_number, summarise
-from experiments.studies.tables import CAPTION, csv_row, latex_part, paper_line, section, slice_columns
+from experiments.studies.summaries import cell_text, paper_number, summarise
+from experiments.studies.tables import CAPTION, csv_row, heads, latex_part, paper_line, section, slice_columns
 from experiments.studies.tuning import tune
 
 TUNED = (
@@ -16,8 +16,8 @@ TUNED = (
 
 def table3(parts):
     """Table 3 in all formats: the same for the `Slice`s over several mu_init."""
-    lead = [CAPTION, TUNED, *arithmetic_words(parts[0].results)]
-    markdown, latex, rows = ["# Table 3: the initial variance\n\n" + "\n\n".join(lead) + "\n"], [], []
+    markdown, latex = heads("Table 3: the initial variance", [CAPTION, TUNED], parts[0].results)
+    rows = []
     for part in parts:
         study = part.results.study
         header, lines = ["", *study.values("archs")], []

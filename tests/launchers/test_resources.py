@@ -60,6 +60,17 @@ def test_an_address_at_which_nothing_answers_is_one_line(scheme, tmp_path, monke
         pass
 
 
+def test_the_address_of_the_environment_is_named_as_such(tmp_path, monkeypatch):
+    monkeypatch.setattr(on_ray, "_import_ray", _Ray)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(UserError, match=f"^RAY_ADDRESS={address} cannot be reached"), \
+            on_ray.RayLauncher("", 1, 0, tmp_path):  # fmt: skip
+        pass
+
+
 @pytest.mark.parametrize("address", ["auto", "", None, "nonsense", "local"])
 def test_what_names_no_port_is_left_to_ray(address):
     on_ray._probe(address)
@@ -74,6 +85,21 @@ def test_what_killed_sweeps_left_is_removed_and_what_is_in_use_stays(tmp_path):
     launcher._keep_token()
     launcher._remove_abandoned_tokens()
     assert {path.name for path in tmp_path.iterdir()} == {".sweep-mine.tmp", ".sweep-other.tmp"}
+
+
+def test_the_token_of_a_live_sweep_is_kept_young(tmp_path, monkeypatch):
+    launcher = on_ray.RayLauncher("", 1, 0, tmp_path)
+    launcher._token = tmp_path / ".sweep-mine.tmp"
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    for _ in range(2):
+        launcher._keep_token()
+        os.utime(launcher._token, (0, 0))
+        launcher._keep_token()
+        assert launcher._token.stat().st_mtime == 0  # only once a minute
+        clock[0] += on_ray.TOUCH_SECONDS + 1
+    launcher._keep_token()
+    assert launcher._token.stat().st_mtime > 0
 
 
 @pytest.mark.parametrize("is_main", [True, False])

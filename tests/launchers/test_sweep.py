@@ -13,6 +13,7 @@ import pytest
 
 from experiments import al_mnist, datasets, layer_position, sweep
 from experiments.active_learning.config import ActiveLearningConfig
+from experiments.launchers.progress import name_of
 from experiments.launchers.single import DONE, FAILED, IN_USE, LOST, answer
 from experiments.records.lock import RecordLock
 from experiments.records.paths import record_path
@@ -112,10 +113,20 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path):
 def test_failures_with_the_same_message_are_one_line():
     runs = grid.runs(StudyConfig(archs="BNN,CNN", acquisitions="random,bald", seeds=1))
     lines = sweep.failure_lines(dict(zip(runs, ["no data", "no data", "nan", "no data"], strict=True)))
-    assert lines == [
-        "failed: BNN, random, mu_init=-3, seed 0 and 2 other runs: no data",
-        "failed: CNN, random, mu_init=-3, seed 0: nan",
+    names = [
+        f"{arch}, {acquisition}, mu_init=-3, seed 0" for arch in ("BNN", "CNN") for acquisition in ("random", "bald")
     ]
+    assert lines == [f"failed: {names[0]}; {names[1]}; {names[3]}: no data", f"failed: {names[2]}: nan"]
+    runs = grid.runs(StudyConfig(archs="BNN", acquisitions="random", seeds=9, kl_scales="dataset"))
+    (line,) = sweep.failure_lines(dict.fromkeys(runs, "no data"))
+    assert line.startswith("failed: BNN, random, mu_init=-3, kl_scale=dataset, seed 0; BNN, random,")
+    assert line.endswith("seed 5; 3 more (--dry_run lists them): no data")
+
+
+def test_each_run_of_a_study_has_a_name_of_its_own():
+    study = StudyConfig(seeds=2, kl_scales="labels,dataset", loc_inits="tfp,glorot", mus="-3,-5")
+    names = [name_of(config) for config in grid.runs(study)]
+    assert len(set(names)) == len(names)
 
 
 def test_a_data_set_that_cannot_be_had_is_said_once_and_nothing_is_started(tmp_path, monkeypatch, capsys):
@@ -126,6 +137,39 @@ def test_a_data_set_that_cannot_be_had_is_said_once_and_nothing_is_started(tmp_p
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"error: MNIST is not prepared in {tmp_path / 'tfds'} and there is no network")
     assert not list((tmp_path / "runs").rglob("*"))
+
+
+def test_without_the_data_set_what_is_complete_is_reported(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(datasets, "_can_connect", lambda: False)
+    settings = {"dataset": "mnist", "archs": "BNN-1", "acquisitions": "random", "seeds": 2, "output_dir": str(tmp_path)}
+    config = grid.runs(StudyConfig(**settings))[0]
+    write(config, "mnist", curve(config, 0.1))
+    assert layer_position.main(["x", *(f"--{name}={value}" for name, value in settings.items())]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("1 of 2 runs are complete, 1 missing")
+    first, last = said.err.splitlines()
+    assert first.startswith("failed: BNN-1, random, mu_init=-3, seed 1: MNIST is not prepared in")
+    assert last.startswith("error: 1 of 2 runs failed and are missing in the report")
+    assert "| random | 10.00 (n = 1 of 2" in (tmp_path / "layer_position" / "mnist" / "table2.md").read_text()
+
+
+def test_workers_are_told_where_the_data_set_is(tmp_path, monkeypatch):
+    class Noting(Scripted):
+        def start(self, job, config, dataset):
+            super().start(job, config, dataset)
+            self.data_dir = config.data_dir
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    launcher = Noting(answer(DONE))
+    study = StudyConfig(archs="CNN", acquisitions="random", seeds=1, output_dir=str(tmp_path / "runs"))
+    sweep.sweep(study, "digits", launcher)
+    assert launcher.data_dir == str(tmp_path / "tfds")
+
+
+def test_a_sweep_has_no_report(capsys):
+    assert sweep.main(["sweep", "--report_only"]) != 0
+    assert "there is no flag --report_only" in capsys.readouterr().err
 
 
 def test_a_run_in_use_is_looked_at_again(tmp_path, monkeypatch, capsys):

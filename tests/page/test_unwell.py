@@ -1,5 +1,6 @@
 """The report page of what is damaged, unreadable, unfinished or double, and users' mistakes, by the real `main`."""
 
+import csv
 import errno
 import json
 import os
@@ -64,11 +65,25 @@ def without_last_row(text):
     return text[: text.rindex("\n", 0, -1) + 1]
 
 
+def header_alone(text):
+    return text[: text.index("\n") + 1]
+
+
+def with_the_first_image_last(text):
+    rows = list(csv.reader(text.splitlines()))
+    column = rows[0].index("index")
+    rows[-1][column] = rows[1][column]
+    return "\n".join(map(",".join, rows)) + "\n"
+
+
 @pytest.mark.parametrize(
     ("name", "spoil", "words"),
     [
         ("posterior.csv", without_last_row, "it has not the rows of every cycle"),
         ("calibration.csv", without_last_row, "it has not the rows of every cycle"),
+        ("posterior.csv", header_alone, "it has not the rows of every cycle"),
+        ("calibration.csv", header_alone, "it has not the rows of every cycle"),
+        ("acquisitions.csv", with_the_first_image_last, "it has an image twice"),
         ("posterior.csv", lambda text: text[:-2], "posterior ends within a line"),
         ("metrics.csv", lambda text: text[:-2], "metrics ends within a line"),
         ("metrics.csv", lambda text: text.replace(",0.01,", ",nan,", 1), "train_nll is nan"),
@@ -96,6 +111,28 @@ def test_of_two_records_with_the_same_settings_the_longer_is_shown(tmp_path):
     page = Page(write(tmp_path))
     assert "athe same settings as b, which has gone farther; left out" in page.text
     assert "b50 of 60 labels" in page.text and "Test error (%) at 50 labels" in page.text
+
+
+def test_labels_needed_are_of_complete_runs(tmp_path):
+    shutil.rmtree(fabricate(tmp_path / "a", cycles=5) / "checkpoint")
+    text = (tmp_path / "a" / "metrics.csv").read_text()
+    rows = list(csv.reader(text.splitlines()))
+    for row, error in zip(rows[1:], ("0.5", "0.3", "0.08", "0.07", "0.03"), strict=True):
+        row[2] = error
+    (tmp_path / "a" / "metrics.csv").write_text("\n".join(map(",".join, rows)) + "\n")
+    fabricate(tmp_path / "b", cycles=1, seed=1)
+    fabricate(tmp_path / "c", cycles=1, arch="BNN")
+    page = Page(write(tmp_path))
+    start = page.text.index("Labels needed for a test error of 10 %")
+    assert "medians over complete runs" in page.text[start:]
+    assert ["BNN-1|μ = −3", "40|5 %: 60"] in page.rows and ["BNN|μ = −3", "not complete"] in page.rows
+
+
+def test_a_file_named_like_the_checkpoints_hides_no_records(tmp_path):
+    """TensorFlow's own checkpoints have one."""
+    fabricate(tmp_path / "a")
+    (tmp_path / "checkpoint").write_text("model_checkpoint_path: ...")
+    assert "1 record1 complete" in Page(write(tmp_path)).text
 
 
 def test_a_path_that_is_no_text(tmp_path):

@@ -82,6 +82,19 @@ def test_another_hosts_clock_does_not_matter(ahead, tmp_path):
         pass
 
 
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+def test_our_own_clock_does_not_matter(ahead, tmp_path, monkeypatch):
+    """It may differ from the file system's, by which a lock's age goes."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + ahead)
+    write_lock(tmp_path, age=ahead)  # written just now
+    with pytest.raises(RecordError, match="on another"), RecordLock(tmp_path):
+        pass
+    write_lock(tmp_path, age=ahead + 2 * lock.STALE_SECONDS)
+    with RecordLock(tmp_path):
+        pass
+
+
 def test_a_reused_process_number_is_not_the_holder(tmp_path):
     write_lock(tmp_path, host=socket.gethostname(), started=1.0, age=60)
     with RecordLock(tmp_path):

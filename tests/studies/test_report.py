@@ -1,8 +1,5 @@
 """Reports of both studies from records written by hand, by the real `main`, without TensorFlow."""
 
-import csv
-import json
-import os
 import subprocess
 import sys
 
@@ -14,7 +11,7 @@ from experiments.init_study import InitStudyConfig
 from experiments.studies import grid
 from experiments.studies.config import StudyConfig
 from tests.conftest import ROOT
-from tests.studies.written import curve, write
+from tests.studies.written import curve, layer_path, level, rows, write, written
 
 # Imports nothing but what a report needs; `python -c` this with the module's name and its flags.
 WITHOUT_TENSORFLOW = """
@@ -30,24 +27,6 @@ sys.meta_path.insert(0, Block())
 sys.argv = sys.argv[1:]
 runpy.run_module("experiments." + sys.argv[0], run_name="__main__")
 """
-
-
-def rows(path):
-    return list(csv.DictReader(path.read_text().splitlines()))
-
-
-def level(config):
-    """An error for every cell, a little different for every seed."""
-    base = {"CNN": 0.10, "BNN": 0.04, "BNN-1": 0.025, "BNN1": 0.05}.get(config.arch, 0.03)
-    return base + 0.002 * (-3 - config.mu_init) + 0.0001 * config.seed
-
-
-def written(directory, config_class=StudyConfig, **settings):
-    """A study whose records are all there."""
-    study = config_class(dataset="mnist", output_dir=str(directory), **settings)
-    for config in grid.runs(study):
-        write(config, "mnist", curve(config, level(config)))
-    return study
 
 
 @pytest.fixture(scope="module")
@@ -135,87 +114,6 @@ def test_longer_runs_are_read_up_to_the_studys_labels(tmp_path):
     assert row["paper_error"] == ""
 
 
-def test_what_is_missing_is_shown_as_missing(tmp_path, capsys):
-    study = StudyConfig(output_dir=str(tmp_path), archs="BNN,CNN", acquisitions="random", seeds=3)
-    for config in grid.runs(study)[:-1]:
-        write(config, "mnist", curve(config, 0.05))
-    broken, short = (grid.runs(study)[i] for i in (0, 2))
-    (layer_path(broken) / "metrics.csv").write_text("cycle,labels\n0,20\n")
-    text = (layer_path(short) / "metrics.csv").read_text().splitlines(keepends=True)
-    (layer_path(short) / "metrics.csv").write_text("".join(text[:11]))
-    arguments = [f"--output_dir={tmp_path}", "--archs=BNN,CNN", "--acquisitions=random", "--report_only"]
-    assert layer_position.main(["x", *arguments]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("3 of 6 runs are complete, 3 missing (see runs.csv); report: ")
-    assert len(said.err.splitlines()) == 1 and "metrics.csv is damaged" in said.err
-    directory = tmp_path / "layer_position" / "mnist"
-    assert [row["state"] for row in rows(directory / "runs.csv")] == [
-        "damaged", "complete", "partial", "complete", "complete", "missing"
-    ]  # fmt: skip
-    assert "(n = 1 of 3)" in (directory / "table2.md").read_text()
-    assert "at 110 of 1000 labels" in (directory / "claims.md").read_text()
-
-
-def layer_path(config):
-    from experiments.records.paths import record_path
-
-    return record_path(config, "mnist")
-
-
-@pytest.mark.parametrize("damage", ["", "{}", "\x00\xff", "cycle\n", None])
-@pytest.mark.parametrize("name", ["config.json", "metrics.csv"])
-def test_damage_of_any_kind_is_one_line(tmp_path, capsys, name, damage):
-    study = StudyConfig(output_dir=str(tmp_path), archs="CNN", acquisitions="random", seeds=2)
-    for config in grid.runs(study):
-        write(config, "mnist", curve(config, 0.05))
-    file = layer_path(grid.runs(study)[0]) / name
-    file.unlink() if damage is None else file.write_bytes(damage.encode("latin-1"))
-    arguments = [f"--output_dir={tmp_path}", "--archs=CNN", "--acquisitions=random", "--seeds=2", "--report_only"]
-    assert layer_position.main(["x", *arguments]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("1 of 2 runs are complete") and len(said.err.splitlines()) == 1
-    if damage is None:
-        assert f"{name} is damaged (it is missing)" in said.err
-
-
-def test_a_record_of_other_settings_is_left_out(tmp_path, capsys):
-    config = StudyConfig(output_dir=str(tmp_path)).run_config(arch="CNN", acquisition="random")
-    path = write(config, "mnist", curve(config, 0.05))
-    known = json.loads((path / "config.json").read_text())
-    known["settings"]["epochs"] = 3
-    (path / "config.json").write_text(json.dumps(known))
-    arguments = [f"--output_dir={tmp_path}", "--archs=CNN", "--acquisitions=random", "--seeds=1", "--report_only"]
-    assert layer_position.main(["x", *arguments]) == 0
-    assert "epochs=3 there, 200 here" in capsys.readouterr().err
-
-
-def test_runs_of_one_data_set_do_not_stand_for_those_of_another(tmp_path, capsys):
-    study = StudyConfig(output_dir=str(tmp_path), archs="BNN", acquisitions="random", seeds=2)
-    for config in grid.runs(study):
-        write(config, "digits", curve(config, 0.05))
-    write(grid.runs(study)[0], "mnist", curve(grid.runs(study)[0], 0.04))
-    (tmp_path / "al_mnist" / "digits" / "BNN" / "random" / "mu-3" / "seed1").rename(
-        tmp_path / "al_mnist" / "mnist" / "BNN" / "random" / "mu-3" / "seed1"
-    )
-    arguments = [f"--output_dir={tmp_path}", "--archs=BNN", "--acquisitions=random", "--seeds=2", "--report_only"]
-    assert layer_position.main(["x", *arguments, "--dataset=mnist"]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("1 of 2 runs are complete") and "dataset=digits there, mnist here" in said.err
-
-
-def test_a_damaged_record_with_a_lock_is_named_too(tmp_path, capsys):
-    study = StudyConfig(output_dir=str(tmp_path), archs="CNN", acquisitions="random", seeds=2)
-    for config in grid.runs(study):
-        write(config, "mnist", curve(config, 0.05))
-    path = layer_path(grid.runs(study)[0])
-    (path / "metrics.csv").write_text("cycle\n")
-    (path / "lock").write_text("{}")
-    arguments = [f"--output_dir={tmp_path}", "--archs=CNN", "--acquisitions=random", "--seeds=2", "--report_only"]
-    assert layer_position.main(["x", *arguments]) == 0
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("left out: in use, or was killed: ") and "metrics.csv is damaged" in line
-
-
 @pytest.mark.parametrize("main, name", [(init_study.main, "init_study"), (layer_position.main, "layer_position")])
 @pytest.mark.parametrize("inference", ["frequentist", "dropout"])
 def test_networks_that_the_claims_do_not_know(main, name, inference, tmp_path):
@@ -235,36 +133,34 @@ def test_networks_that_the_claims_do_not_know(main, name, inference, tmp_path):
         assert {row["mu_init"] for row in table} == {"-3.0"} and len(table) == 4  # no posterior, nothing to choose
 
 
-def test_empty_directories_of_records_are_no_records(tmp_path, capsys):
-    study = StudyConfig(output_dir=str(tmp_path), archs="CNN", acquisitions="random", seeds=1)
-    (config,) = grid.runs(study)
-    layer_path(config).mkdir(parents=True)  # as a run leaves one that finds no data
-    write(config, "digits", curve(config, 0.05))
-    arguments = [f"--output_dir={tmp_path}", "--archs=CNN", "--acquisitions=random", "--seeds=1", "--report_only"]
-    assert layer_position.main(["x", *arguments]) == 0
-    assert capsys.readouterr().out.startswith("1 of 1 runs are complete; report: " + str(tmp_path / "layer_position"))
-    assert (tmp_path / "layer_position" / "digits" / "table2.md").exists()
-
-
 def test_runs_of_two_arithmetics_are_said_to_be(tmp_path):
-    settings = {"seeds": 2, "archs": "BNN-1", "acquisitions": "var_ratios"}
+    settings = {"seeds": 2, "archs": "BNN-1,CNN", "acquisitions": "var_ratios"}
     study = written(tmp_path, InitStudyConfig, **settings)
     for config in grid.runs(study):
+        file, text = layer_path(config) / "config.json", (layer_path(config) / "config.json").read_text()
         if config.mu_init > -6:
-            file = layer_path(config) / "config.json"
-            file.write_text(file.read_text().replace('"precision": "float32"', '"precision": "bfloat16"'))
+            file.write_text(text.replace('"precision": "float32"', '"precision": "bfloat16"'))
+        if config.mu_init == -11:
+            file.write_text(text.replace('"jit_compile": "false"', '"jit_compile": "true"'))
     flags = [f"--{name}={value}" for name, value in settings.items()]
+    words = "The runs differ in their arithmetic: bfloat16 at mu_init = -3, -5 and in CNN; float32 at mu_init = -9; "
+    words += "float32 with XLA at mu_init = -11 ("
     assert init_study.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
-    words = "The runs differ in their arithmetic: bfloat16 at mu_init = -3, -5; float32 at mu_init = -9, -11"
-    for name in ("claims.md", "table3.md"):
+    for name in ("claims.md", "table3.md", "table3.tex"):
         assert words in (tmp_path / "init_study" / "mnist" / name).read_text()
+    words = "The runs differ in their arithmetic: bfloat16 in CNN; float32 at mu_init = -9 ("
+    assert layer_position.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags, "--mus=-9"]) == 0
+    for name in ("claims.md", "table2.md", "table2.tex"):
+        assert words in (tmp_path / "layer_position" / "mnist" / name).read_text()
 
 
 def test_pictures_of_slices_that_are_no_longer_asked_for_go(tmp_path):
     settings = {"seeds": 1, "archs": "BNN-1", "acquisitions": "random", "mus": "-3,-5"}
     written(tmp_path, **settings)
     directory = tmp_path / "layer_position" / "mnist"
-    for mus, pictures in (("-3,-5", 2), ("-3", 1)):
+    directory.mkdir(parents=True)
+    (directory / "figure_of_mine.png").write_text("not ours")
+    for mus, pictures in (("-3,-5", 3), ("-3", 2)):
         flags = [f"--{name}={value}" for name, value in {**settings, "mus": mus}.items()]
         assert layer_position.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
         assert len(list(directory.glob("*.png"))) == pictures
@@ -339,9 +235,3 @@ def test_slices_have_their_own_tables(tmp_path):
     slices = [(row["slice_mu_init"], row["slice_kl_scale"], row["arch"]) for row in rows(directory / "table2.csv")]
     assert len(slices) == len(set(slices)) == 8
     assert len(rows(directory / "runs.csv")) == 2 * (4 + 1)
-
-
-def test_no_records_at_all_is_one_line(tmp_path, capsys):
-    assert layer_position.main(["x", f"--output_dir={tmp_path}", "--report_only"]) == 1
-    assert capsys.readouterr().err.startswith("error: --report_only finds no record of this study under")
-    assert not os.listdir(tmp_path)
