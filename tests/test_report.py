@@ -186,6 +186,13 @@ def test_initial_variances_of_both_arithmetics_stand_side_by_side(tmp_path):
     assert sorted(words) == ["precision = bfloat16", "precision = float32"]
 
 
+def test_a_network_without_posterior_has_no_initial_variance(tmp_path):
+    fabricate(tmp_path / "a", arch="lenet5", inference="frequentist", layers=())
+    fabricate(tmp_path / "b", arch="lenet5", inference="variational")
+    rows = [row[0] for row in Page(write(tmp_path)).rows]
+    assert "lenet5" in rows and "lenet5|μ = −3" in rows
+
+
 def test_one_initial_variance_is_not_compared(tmp_path):
     fabricate(tmp_path / "a")
     fabricate(tmp_path / "CNN", arch="CNN", layers=())

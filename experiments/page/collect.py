@@ -6,7 +6,6 @@ import pathlib
 
 import numpy as np
 
-from bayes_layers.models.architectures import BAYESIAN_LAYERS
 from experiments.errors import RecordError
 from experiments.page.kinds import Kind, kind_of, own_of
 from experiments.page.text import mu_words
@@ -102,7 +101,8 @@ class Group:
     @property
     def mu_words(self):
         """`μ = −3`; empty for a network that is known to have no Bayesian layer."""
-        return mu_words(self.mu_init) if self.mu_init is not None and BAYESIAN_LAYERS.get(self.network, True) else ""
+        is_deterministic = self.entries[0].run.is_bayesian is False
+        return "" if self.mu_init is None or is_deterministic else mu_words(self.mu_init)
 
     def curve(self, column):
         """`(x, mean, low, high)` of a column of metrics over the runs that have a value; arrays `[n]`."""

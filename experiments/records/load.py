@@ -34,6 +34,13 @@ class Run:
         """The `Layout` of the record."""
         return layout_of(self.config)
 
+    @property
+    def is_bayesian(self):
+        """Whether its network has a Bayesian layer; None for a network that this package does not know."""
+        settings = self.config["settings"]
+        arch = settings.get("arch", settings.get("model"))
+        return is_bayesian(arch, settings.get("inference", "variational")) if arch in NETWORKS else None
+
     @functools.cached_property
     def model(self):
         """The `Network` as fitted in the last committed cycle or epoch, in the run's precision (loads TensorFlow)."""
@@ -113,18 +120,11 @@ def _is_whole(run, name):
     key = "layer" if "layer" in table else "bin"
     for number, value in zip(table[unit], table[key], strict=True):
         of_cycle.setdefault(number, []).append(value)
-    if not of_cycle and (_has_no_posterior(run) if key == "layer" else not (run.path / f"{name}.csv").exists()):
+    if not of_cycle and not (run.is_bayesian if key == "layer" else (run.path / f"{name}.csv").exists()):
         return True
     expected = metrics[unit][np.isfinite(metrics["test_error"])] if key == "bin" else metrics[unit]
     first = next(iter(of_cycle.values()), None)
     return list(of_cycle) == list(expected) and all(each == first for each in of_cycle.values())
-
-
-def _has_no_posterior(run):
-    """Whether a run's network has no Bayesian layer, as far as is known."""
-    settings = run.config["settings"]
-    arch = settings.get("arch", settings.get("model"))
-    return arch not in NETWORKS or not is_bayesian(arch, settings.get("inference", "variational"))
 
 
 def _rows(file, name, layout):
