@@ -10,7 +10,7 @@ from experiments.page.kinds import KINDS
 from experiments.page.markup import Markup, tag
 from experiments.page.results import results
 from experiments.page.text import plural
-from experiments.records.layout import arithmetic_of
+from experiments.records.layout import arithmetic_of, arithmetics_sentence
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 FEW = 3  # so many things are unfolded at first
@@ -92,14 +92,8 @@ def _arithmetic(section):
     for group in section.groups:
         for entry in group.entries:
             places.setdefault(arithmetic_of(entry.settings), {})[group.mu_words or group.network] = None
-    if len(places) < 2:
-        return None
-    parts = "; ".join(f"{words} ({', '.join(where)})" for words, where in sorted(places.items()))
-    return tag(
-        "p",
-        f"The runs differ in their arithmetic: {parts}. A difference between runs of two arithmetics contains theirs.",
-        class_="protocol",
-    )
+    sentence = arithmetics_sentence({words: f"({', '.join(where)})" for words, where in places.items()})
+    return tag("p", sentence, class_="protocol") if sentence else None
 
 
 def _notices(entries):

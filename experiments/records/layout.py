@@ -95,6 +95,22 @@ def arithmetic_of(settings):
     return precision + (" with XLA" if jit_compile == "true" else "")
 
 
+def arithmetics_sentence(places, where=""):
+    """A sentence on runs that differ in their arithmetic, None if they do not.
+
+    Args:
+      places: where each arithmetic was used, a dict from `arithmetic_of`'s words to words for a reader.
+      where: what to add after the list.
+    """
+    if len(places) < 2:
+        return None
+    parts = "; ".join(f"{words} {place}" for words, place in sorted(places.items()))
+    return (
+        f"The runs differ in their arithmetic: {parts}{where}. A difference between runs of two arithmetics contains "
+        "theirs."
+    )
+
+
 def is_record(path):
     """Whether a directory is a record, whole or not; also if it is there and may not be looked into."""
     try:

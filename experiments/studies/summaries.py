@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from experiments.records.layout import ARITHMETIC, arithmetic_of
+from experiments.records.layout import ARITHMETIC, arithmetic_of, arithmetics_sentence
 from experiments.studies.collect import COMPLETE
 from experiments.studies.grid import Cell
 from experiments.studies.published import TABLE2, paper_error
@@ -85,17 +85,13 @@ def arithmetic_words(results):
                 mus.add(row.config.mu_init)
             else:
                 archs.add(row.config.arch)
-    if len(found) < 2:
-        return []
-    parts = []
-    for words, (mus, archs) in sorted(found.items()):
+    places = {}
+    for words, (mus, archs) in found.items():
         at = [f"at mu_init = {', '.join(f'{mu:g}' for mu in sorted(mus, reverse=True))}"] if mus else []
         of = [f"in {', '.join(sorted(archs))}"] if archs else []
-        parts.append(f"{words} {' and '.join(at + of)}")
-    return [
-        f"The runs differ in their arithmetic: {'; '.join(parts)} (`runs.csv` has each run's). A difference between "
-        "runs of two arithmetics contains theirs."
-    ]
+        places[words] = " and ".join(at + of)
+    sentence = arithmetics_sentence(places, " (`runs.csv` has each run's)")
+    return [sentence] if sentence else []
 
 
 def paper_number(results, runs, cell, table):
