@@ -87,4 +87,5 @@ def threads():
     import tensorflow as tf
 
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return tf.config.threading.get_intra_op_parallelism_threads() or allowed
+    asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")  # which TensorFlow itself obeys
+    return tf.config.threading.get_intra_op_parallelism_threads() or (int(asked) if asked.isdecimal() else 0) or allowed

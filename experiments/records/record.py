@@ -15,9 +15,11 @@ import numpy as np
 from experiments.errors import RecordError, UserError
 from experiments.records import checkpoint, files, tables
 from experiments.records.checkpoint import damaged
+from experiments.records.configuration import check_configuration
 from experiments.records.layout import ACTIVE_LEARNING, layout_of
 
 ACQUIRED = "acquired.npz"
+KEPT = "was kept without its checkpoint/, and cannot be continued; give the --output_dir of its runs"
 
 
 class Record:
@@ -178,6 +180,8 @@ def inspect(path, settings=None):
     state = checkpoint.read(path / "checkpoint", layout)
     if state is None:
         if (path / "metrics.csv").exists():
+            if not (path / "checkpoint").exists():
+                raise RecordError(f"{path} {KEPT}")
             raise damaged(path / "checkpoint" / checkpoint.POINTER, "it is missing")
         return None
     allowed = [state, *_previous(path / "checkpoint", state)]
@@ -215,12 +219,11 @@ def read_config(path):
     file = pathlib.Path(path) / "config.json"
     try:
         known = json.loads(file.read_text())
-        known["settings"].items()
-        layout_of(known)
+        check_configuration(known)
         return known
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(file, f"not a configuration: {error!r}") from error
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from experiments.errors import RecordError
-from experiments.records import arrays, checkpoint, files, record, tables
+from experiments.records import arrays, checkpoint, facts, files, record, tables
 from experiments.records.lock import RecordLock
 from experiments.records.record import Record
 from tests.conftest import ROOT, content
@@ -194,6 +194,34 @@ def test_another_number_of_threads_is_said(uninterrupted, tmp_path):
             book.open({**facts, "threads": threads})
         changes.append(book.changes)
     assert changes == [[], [], ["threads: 1 -> 2"]]
+
+
+def test_the_threads_that_tensorflow_was_told_are_stated(monkeypatch):
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    allowed = facts.threads()
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
+    assert facts.threads() == 7
+    for nothing in ("", "0", "x"):
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", nothing)
+        assert facts.threads() == allowed
+
+
+@pytest.mark.parametrize("content", [[], 1, "text"])
+def test_a_previous_checkpoint_of_other_content_is_damage(uninterrupted, tmp_path, content):
+    path = tmp_path / "record"
+    shutil.copytree(uninterrupted, path)
+    previous = path / "checkpoint" / "000001.npz"
+    previous.write_bytes(files.npz_bytes({"record": np.array(json.dumps(content))}))
+    with pytest.raises(RecordError, match=r"000001.npz is damaged"):
+        record.inspect(path)
+
+
+def test_a_record_without_its_checkpoints_is_said_to_be_kept(uninterrupted, tmp_path):
+    path = tmp_path / "record"
+    shutil.copytree(uninterrupted, path)
+    shutil.rmtree(path / "checkpoint")
+    with pytest.raises(RecordError, match="was kept without its checkpoint/, and cannot be continued"):
+        record.inspect(path)
 
 
 def test_a_record_from_before_a_setting_existed_is_taken_for_what_it_was(tmp_path):
