@@ -24,7 +24,7 @@ class ReportSettings(Settings):
     """Report"""
 
     records: str = setting(
-        "runs", "The directory to search, or one record; may be given without --records=.", result=False
+        "runs", "The directory to search, or one record; given first, it needs no --records=.", result=False
     )
     output: str = setting("", "The page's file; empty: report.html in the directory of records.", result=False)
     images: int = setting(

@@ -29,7 +29,7 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # what TensorFlow's enable_o
 class RunSettings(Settings):
     """Exported programs"""
 
-    programs: str = setting("", "The directory of programs; may be given without --programs=.")
+    programs: str = setting("", "The directory of programs; given first, it needs no --programs=.")
     repeats: int = setting(10, "How many times each is timed.", minimum=1)
     check_only: bool = setting(False, "Compare outputs, and time nothing.")
     tolerance: float = setting(

@@ -14,6 +14,7 @@ from experiments.records.layout import ARITHMETIC, is_record
 from experiments.records.load import Run, load_run, load_tables
 from experiments.records.paths import text_of
 
+MOST_CLASSES = 1000
 COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
 UNREADABLE, DUPLICATE = "unreadable", "duplicate"
 
@@ -255,11 +256,16 @@ def _order(group):
 
 def _directories(root):
     """Records, with None, and directories that cannot be read, with the error; in the order of their paths."""
-    errors = []
-    for directory, names, _ in os.walk(root, onerror=errors.append):
+    errors, seen = [], set()
+    for directory, names, _ in os.walk(root, onerror=errors.append, followlinks=True):
         yield from ((pathlib.Path(error.filename), error) for error in errors)
         errors.clear()
         names.sort()
+        real = os.path.realpath(directory)
+        if real in seen:  # by a link, which may be a loop
+            names.clear()
+            continue
+        seen.add(real)
         if is_record(directory):
             names.clear()  # a record holds no records
             yield pathlib.Path(directory), None
@@ -309,6 +315,9 @@ def _check(run):
             values = run.tables["metrics"][column]
             if np.any((values < 0) | (values > 1)):
                 raise ValueError(f"{column} of metrics.csv is not between 0 and 1")
+        labels = run.tables["acquisitions"]["label"] if run.layout.keeps_images else units
+        if not np.isin(labels, np.arange(MOST_CLASSES)).all():
+            raise ValueError("acquisitions.csv has labels that no data set has")
         kind.missing(run)
     except KeyError as error:
         raise RecordError(f"{run.path} is damaged: config.json has no {error}") from error
@@ -317,12 +326,8 @@ def _check(run):
 
 
 def _check_config(config, kind):
-    settings = config["settings"]
-    numbers = {"mu_init": (int, float)} if "mu_init" in settings else {}
-    for name, types in {**dict.fromkeys(kind.counts, int), **dict.fromkeys(kind.texts, str), **numbers}.items():
-        if not isinstance(settings[name], types):
-            raise TypeError(f"config.json says {name} = {settings[name]!r}")
-    if not isinstance(config["dataset"], dict) or not isinstance(config["versions"], dict):
-        raise TypeError("config.json has no data set, or no versions")
-    for change in config["history"]:
-        change[f"from_{kind.layout.unit}"], "; ".join(change["changes"])
+    """Raises KeyError if a configuration lacks what a page needs; types are checked where it is read."""
+    for name in (*kind.counts, *kind.texts):
+        config["settings"][name]
+    for name in ("dataset", "versions", "history"):
+        config[name]

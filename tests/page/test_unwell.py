@@ -32,6 +32,15 @@ def config_with(path, **changes):
     (path / "config.json").write_text(json.dumps(config))
 
 
+def label_with(path, text):
+    """Makes a small record of it, whose first image has another label."""
+    shutil.rmtree(path / "checkpoint")
+    rows = list(csv.DictReader((path / "acquisitions.csv").read_text().splitlines()))
+    rows[0]["label"] = text
+    lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    (path / "acquisitions.csv").write_text("\n".join(lines) + "\n")
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -41,6 +50,9 @@ def config_with(path, **changes):
         (lambda p: (p / "config.json").write_text("[]"), "not a configuration"),
         (lambda p: (p / "config.json").unlink(), "no config.json"),
         (lambda p: (p / "checkpoint" / "latest").write_text("{}"), "not a pointer"),
+        (lambda p: label_with(p, "-1"), "labels that no data set has"),
+        (lambda p: label_with(p, "1000000000"), "labels that no data set has"),
+        (lambda p: label_with(p, ""), "labels that no data set has"),
         (lambda p: (p / "acquired.npz").write_bytes(b"PK"), "acquired.npz is damaged"),
         (lambda p: (p / "acquisitions.csv").write_bytes(b"\xff"), "acquisitions.csv is damaged"),
     ],
@@ -209,3 +221,13 @@ def test_mistakes_are_one_line(arguments, words, tmp_path, capsys):
     assert report.main(["report", *(a.replace("{tmp}", str(tmp_path)) for a in arguments)]) in (1, 2)
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: ") and words.replace("{tmp}", str(tmp_path)) in line
+
+
+def test_records_behind_a_link_are_found_once(tmp_path):
+    fabricate(tmp_path / "elsewhere" / "seed1", seed=1)
+    runs = tmp_path / "runs"
+    fabricate(runs / "here" / "seed0")
+    (runs / "linked").symlink_to(tmp_path / "elsewhere")
+    (runs / "linked_again").symlink_to(tmp_path / "elsewhere")
+    (runs / "here" / "loop").symlink_to(runs)
+    assert ": 2 records" in Page(write(runs)).text and "left out" not in Page(write(runs)).text
