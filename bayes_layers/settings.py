@@ -163,7 +163,18 @@ def _check_range(field, value):
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Base of all groups of settings: every field is checked when an instance is made."""
+    """Base of all groups of settings: every field is checked when an instance is made.
+
+    Attributes:
+      chooses_runs: whether the settings say which runs are made, so that `--help` does not call them of no effect.
+    """
+
+    chooses_runs = False
+
+    @classmethod
+    def takes(cls, field):
+        """What one of the settings takes, in words."""
+        return valid_values(field)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

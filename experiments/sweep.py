@@ -11,6 +11,7 @@ Run time: the sum of the runs', see `experiments.al_mnist`.
 
 import collections
 import dataclasses
+import importlib.util
 import os
 import pathlib
 import sys
@@ -19,9 +20,9 @@ import time
 from experiments import datasets, entry
 from experiments.errors import DataError, RecordError, UserError
 from experiments.launchers.single import DONE, IN_USE, LOST
-from experiments.records.record import make_directory
+from experiments.records.record import KEPT, make_directory
 from experiments.studies import collect, grid
-from experiments.studies.config import PRESETS, SWEEP_GROUPS, SweepConfig
+from experiments.studies.config import PRESETS, SWEEP_GROUPS, StudyConfig, SweepConfig
 from experiments.studies.start import begin
 
 LOOK_AGAIN_SECONDS = 15.0
@@ -69,6 +70,7 @@ def sweep(study, dataset, launcher=None):
                 raise
             return failures | dict.fromkeys(to_do, str(error))
     if to_do:
+        _check_installed(study)
         make_directory(directory, as_given)  # what cannot be written to is said once, not by every run
         from experiments.launchers.progress import Progress
 
@@ -81,6 +83,22 @@ def sweep(study, dataset, launcher=None):
     return failures
 
 
+def _check_installed(study):
+    """Raises UserError if this machine has no TensorFlow, and is to make runs; or cannot show their progress."""
+    needed = ["tqdm", *["tensorflow"] * (study.launcher == "local")]
+    lacking = [name for name in needed if not _is_installed(name)]
+    if lacking:
+        report = "; --report_only does not" if isinstance(study, StudyConfig) else ""
+        raise UserError(f"making runs needs {' and '.join(lacking)} (python -m pip install .){report}")
+
+
+def _is_installed(name):
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:
+        return False
+
+
 def _what_is_to_do(study, dataset):
     """The configs that are not complete, and the lines on those that cannot be made."""
     to_do, failures = [], {}
@@ -89,6 +107,8 @@ def _what_is_to_do(study, dataset):
         try:
             if row.state == collect.DAMAGED:
                 failures[config] = row.why
+            elif row.is_kept and row.state != collect.COMPLETE:
+                failures[config] = f"{row.path} {KEPT}"
             elif row.state != collect.COMPLETE or not _is_finished(config, row):
                 to_do.append(config)
         except RecordError as error:
@@ -104,7 +124,7 @@ def _is_finished(config, row):
     from experiments.active_learning.loop import is_complete
 
     is_longer = row.settings.get("max_labels", 0) > config.max_labels
-    return is_longer or not (row.path / "checkpoint").exists() or is_complete(config, row.path)
+    return is_longer or row.is_kept or is_complete(config, row.path)
 
 
 def _launcher(study):
@@ -132,7 +152,7 @@ class _Queue:
             self._start_what_fits()
             for config, ended in self._launcher.finished(POLL_SECONDS):
                 self._ended(self._active.pop(config), ended)
-            self._progress.show(list(self._active))
+            self._progress.show(list(self._active)[: self._launcher.at_once])  # the others wait in a queue
         return self._failures
 
     def _start_what_fits(self):

@@ -132,8 +132,9 @@ def help_text(description, groups, presets=(), width=100):
         for field in dataclasses.fields(group):
             default = str(field.default).lower() if isinstance(field.default, bool) else field.default
             lines.append(f"  --{field.name}={default}")
-            note = " (Does not change results.)" if has_results and not field.metadata["result"] else ""
-            text = f"{field.metadata['help']} Takes {valid_values(field)}.{note}"
+            is_idle = has_results and not field.metadata["result"] and not group.chooses_runs
+            note = " (Does not change results.)" if is_idle else ""
+            text = f"{field.metadata['help']} Takes {group.takes(field)}.{note}"
             lines += textwrap.wrap(
                 text, width, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
             )

@@ -68,7 +68,7 @@ def seconds_left(config, rows):
     if not rows:
         return None
     known = range(len(rows))[-RECENT:]
-    training = sum(float(rows[cycle]["train_seconds"]) for cycle in known)
+    training = sum(float(rows[cycle]["train_seconds"] or 0) for cycle in known)
     rate = training / sum(config.training_steps(cycle, cycle) for cycle in known)
     left = range(len(rows), config.last_cycle + 1)
     tests = sum(config.is_tested(cycle) for cycle in left)

@@ -25,8 +25,8 @@ class LocalLauncher:
     """Up to `parallel` runs at a time; a context manager that stops what is left on leaving."""
 
     def __init__(self, parallel):
-        """Starts nothing yet."""
-        self._parallel = parallel
+        """Starts nothing yet; makes `at_once` runs at a time."""
+        self.at_once = parallel
         self._idle, self._busy = [], {}
         self._selector = selectors.DefaultSelector()
 
@@ -45,7 +45,7 @@ class LocalLauncher:
     @property
     def has_room(self):
         """Whether another run can be started."""
-        return len(self._busy) < self._parallel
+        return len(self._busy) < self.at_once
 
     def start(self, job, config, dataset):
         """Starts a run; `job` is any hashable name for it."""

@@ -67,8 +67,14 @@ class RayLauncher:
     @property
     def has_room(self):
         """Ray queues by itself what does not fit; a few waiting tasks keep every node busy."""
-        capacity = self._ray.cluster_resources().get("CPU", 0) / self._cpus
-        return len(self._tasks) < capacity + 2
+        return len(self._tasks) < self.at_once + 2
+
+    @property
+    def at_once(self):
+        """How many runs the cluster makes at a time."""
+        has = self._ray.cluster_resources()
+        wanted = {"CPU": self._cpus, "GPU": self._gpus}
+        return max(1, int(min(has.get(name, 0) / amount for name, amount in wanted.items() if amount)))
 
     def start(self, job, config, dataset):
         """Hands a run to the cluster; `job` is any hashable name for it."""
@@ -119,10 +125,10 @@ class RayLauncher:
             # Ray starts a cluster of this machine if there is no address; its dashboard is of no use here.
             options = {"address": address} if address else {"include_dashboard": False}
             self._ray.init(log_to_driver=False, logging_level="ERROR", **options)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # of a cluster that does not start Ray raises a bare Exception
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(
-                f"{asked} cannot be reached ({line}); give the address of a running cluster, "
+                f"{asked} cannot be reached, or started ({line}); give the address of a running cluster, "
                 "or leave it out for one of this machine"
             ) from error
         finally:  # Ray's own handler, which it sets in a main thread, would not let the runs end, nor the locks go

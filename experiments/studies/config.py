@@ -35,6 +35,17 @@ def check_not_both(changes, many, one, field=None):
 class SweepSettings(Settings):
     """Runs (lists are separated by commas; --arch=CNN is short for --archs=CNN, and so on)"""
 
+    chooses_runs = True
+
+    @classmethod
+    def takes(cls, field):
+        """What a list takes, in words."""
+        if field.name not in DIMENSIONS:
+            return super().takes(field)
+        one = ActiveLearningConfig.__dataclass_fields__[DIMENSIONS[field.name]]
+        or_all = ", or all" if one.metadata["choices"] else ""
+        return f"a list, separated by commas, of {valid_values(one)}{or_all}"
+
     archs: str = setting("all", "Architectures, or all.", result=False)
     acquisitions: str = setting(
         "random,max_entropy,var_ratios", "Acquisition functions, or all; the default is the paper's.", result=False
@@ -119,7 +130,12 @@ class SweepConfig(SweepSettings, LaunchSettings, ActiveLearningConfig):
             raise SettingError(
                 f"--gpus_per_run={self.gpus_per_run:g} is not valid: it takes a fraction below 1 or a whole number"
             )
-        self.run_config(seed=self.seed + self.seeds - 1)
+        last = type(self).__dataclass_fields__["seed"].metadata["maximum"]
+        if self.seed + self.seeds - 1 > last:
+            raise SettingError(
+                f"--seeds={self.seeds} is not valid: behind --seed={self.seed} it takes at most {last - self.seed + 1}"
+            )
+        self.run_config()
 
     def replace(self, **changes):
         """A copy with other values; one value of a dimension (`arch`) is a study of that value (`archs`).
@@ -145,10 +161,8 @@ class SweepConfig(SweepSettings, LaunchSettings, ActiveLearningConfig):
         try:
             return tuple(dict.fromkeys(check(field, part.strip()) for part in text.split(",")))
         except SettingError:
-            takes = valid_values(field) + (", or all" if field.metadata["choices"] else "")
-            raise SettingError(
-                f"--{dimension}={text} is not valid: it takes a list, separated by commas, of {takes}"
-            ) from None
+            takes = self.takes(type(self).__dataclass_fields__[dimension])
+            raise SettingError(f"--{dimension}={text} is not valid: it takes {takes}") from None
 
     def everything(self, dimension, field):
         """What `all` means for a dimension; of architectures, those of Zeng et al."""

@@ -43,7 +43,7 @@ def describe(config, dataset):
 
 
 def _steps_left(row):
-    if row.state == collect.COMPLETE:
+    if row.state == collect.COMPLETE or row.is_kept:
         return 0
     return row.config.training_steps(first_cycle=len(row.metrics.get("labels", ())))
 

@@ -43,6 +43,11 @@ def test_other_kinds_have_the_mean_pace_and_ended_runs_are_over():
     assert left == pytest.approx(1000 * (100.0 + 3 * 80.0) / 1000)
 
 
+def test_an_empty_cell_is_no_time_taken():
+    empty = tables.row("metrics", cycle=0, labels=20, test_error=0.5)
+    assert seconds_left_of_all({CONFIG: [empty]}, (), 1) == 0.0
+
+
 def written(path, *rows):
     path.mkdir(exist_ok=True)
     (path / "metrics.csv").write_text(tables.to_text("metrics", rows))

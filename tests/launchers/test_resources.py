@@ -125,3 +125,32 @@ def test_sigterm_stays_ours(is_main, tmp_path, monkeypatch):
         assert signal.getsignal(signal.SIGTERM) is ours
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("has", "cpus", "gpus", "at_once"),
+    [
+        ({"CPU": 16.0}, 2, 0, 8),
+        ({"CPU": 16.0, "GPU": 1.0}, 1, 1, 1),
+        ({"CPU": 16.0, "GPU": 2.0}, 1, 0.25, 8),
+        ({}, 1, 0, 1),
+    ],
+)
+def test_how_many_runs_a_cluster_makes_at_a_time(has, cpus, gpus, at_once, tmp_path):
+    launcher = on_ray.RayLauncher("", cpus, gpus, tmp_path)
+    launcher._ray = types.SimpleNamespace(cluster_resources=lambda: has)
+    assert launcher.at_once == at_once
+    launcher._tasks = dict.fromkeys(range(at_once + 1))
+    assert launcher.has_room
+    launcher._tasks = dict.fromkeys(range(at_once + 2))
+    assert not launcher.has_room
+
+
+def test_a_cluster_that_does_not_start_is_one_line(tmp_path, monkeypatch):
+    def fail(**options):
+        raise Exception("The current node timed out during startup.\nMore.")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(on_ray, "_import_ray", lambda: types.SimpleNamespace(is_initialized=lambda: False, init=fail))
+    with pytest.raises(UserError, match=r"cannot be reached, or started .The current node timed out during startup"):
+        on_ray.RayLauncher("", 1, 0, tmp_path).__enter__()

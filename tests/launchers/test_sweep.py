@@ -1,5 +1,6 @@
 """Sweeps: what is run, what is not, and what becomes of lost, busy and failing runs."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ from experiments.records.paths import record_path
 from experiments.studies import collect, grid
 from experiments.studies.config import StudyConfig
 from tests.conftest import ROOT, TINY, content
+from tests.studies.test_report import WITHOUT_TENSORFLOW
 from tests.studies.written import curve, write
 from tests.test_al_mnist import heed_ctrl_c
 
@@ -28,6 +30,8 @@ SMALL = ["--archs=BNN-1,CNN", "--acquisitions=random", "--seeds=1", "--max_label
 
 class Scripted:
     """A launcher that answers from a list instead of running anything."""
+
+    at_once = 1
 
     def __init__(self, *answers):
         self.answers, self.started, self._active = list(answers), [], []
@@ -83,7 +87,9 @@ def test_a_record_that_is_being_continued_beyond_the_study_is_complete(tmp_path)
         assert sweep._is_finished(config, row) is is_finished
 
 
-def test_a_longer_record_that_was_not_tested_where_the_study_ends_is_no_success(tmp_path):
+def test_a_longer_record_that_was_not_tested_where_the_study_ends_is_no_success(tmp_path, monkeypatch):
+    read = collect.read  # as if it had its checkpoint
+    monkeypatch.setattr(collect, "read", lambda *a: dataclasses.replace(read(*a), is_kept=False))
     study = StudyConfig(archs="BNN,CNN", acquisitions="random", seeds=1, output_dir=str(tmp_path), max_labels=40)
     config = grid.runs(study)[0].replace(max_labels=60)
     write(config, "digits", [0.5, 0.4, None, 0.2, 0.1])
@@ -367,3 +373,26 @@ def test_without_ray_one_line_names_the_extra(tmp_path, monkeypatch, capsys):
     assert sweep.main(["x", *arguments]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: --launcher=ray needs the package ray") and "'.[cluster]'" in line
+
+
+def test_a_kept_record_is_not_continued(tmp_path, capsys):
+    study = StudyConfig(archs="CNN,BNN", acquisitions="random", seeds=1, output_dir=str(tmp_path), max_labels=40)
+    short, other = (config.replace(max_labels=40) for config in grid.runs(study))
+    path = write(short, "digits", curve(short, 0.1)[:2])
+    launcher = Scripted(answer(DONE))
+    (message,) = sweep.sweep(study, "digits", launcher).values()
+    assert launcher.started == [other.arch] and message == (
+        f"{path} was kept without its checkpoint/, and cannot be continued; give the --output_dir of its runs"
+    )
+    flags = ["--archs=CNN", "--acquisitions=random", "--seeds=1", "--max_labels=40", "--dataset=digits", "--dry_run"]
+    assert sweep.main(["sweep", f"--output_dir={tmp_path}", *flags]) == 0
+    assert capsys.readouterr().out.endswith("0 of 1 runs are complete; 0 minibatch steps are left\n")
+
+
+@pytest.mark.parametrize("name", ["layer_position", "sweep"])
+def test_without_tensorflow_nothing_is_begun(name, tmp_path):
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, name, *SMALL, "--dataset=digits", f"--output_dir={tmp_path}"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    report = "; --report_only does not" if name == "layer_position" else ""
+    said = f"error: making runs needs tqdm and tensorflow (python -m pip install .){report}\n"
+    assert (ended.returncode, ended.stderr) == (1, said) and not list(tmp_path.iterdir())

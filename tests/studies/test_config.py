@@ -62,7 +62,7 @@ def test_all_and_repetitions():
         ("--kl_scales=labels,0", "--kl_scales=labels,0 is not valid: it takes a list, separated by commas, of labels,"),
         ("--loc_inits=zeros", "--loc_inits=zeros is not valid"),
         ("--seeds=0", "--seeds=0 is not valid: it takes a whole number of at least 1"),
-        ("--seed=2147483646", "--seed=2147483648 is not valid"),
+        ("--seed=2147483646", "--seeds=3 is not valid: behind --seed=2147483646 it takes at most 2"),
         ("--parallel=0", "--parallel=0 is not valid: it takes a whole number of at least 1"),
         ("--launcher=slurm", "--launcher=slurm is not valid: it takes one of local, ray"),
         ("--gpus_per_run=1.5", "--gpus_per_run=1.5 is not valid: it takes a fraction below 1 or a whole number"),
