@@ -1,6 +1,7 @@
 """Where Bayesian layers should be: Table 2 and Figure 2 of Zeng et al. 2018.
 
-Source: Zeng, Lesnikowski & Alvarez 2018, section 4: nine networks, three acquisition functions, three runs each.
+Source: Zeng, Lesnikowski & Alvarez 2018, section 4: eight networks, three acquisition functions, three runs
+each; MC-Dropout, the ninth here, is quoted there.
 
 Command: python -m experiments.layer_position
 

@@ -69,6 +69,7 @@ def _certainty(results):
         "conclusion 2",
         comparisons,
         note=text + ".",
+        measure="the standard deviation of right predictions",
     )
 
 

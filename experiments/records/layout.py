@@ -111,6 +111,22 @@ def arithmetics_sentence(places, where=""):
     )
 
 
+def devices_sentence(counts):
+    """A sentence on runs of several processors, None if there is one.
+
+    Args:
+      counts: dict from the devices' names to the number of runs.
+    """
+    if len(counts) < 2:
+        return None
+    parts = ", ".join(f"{count} on {device or 'an unknown device'}" for device, count in sorted(counts.items()))
+    return (
+        f"The runs were made on several devices: {parts}. Each sums in its own order, and not all do the same of the "
+        "products that are called bfloat16 in it: without matrix units, those behind the first stochastic layer are "
+        "predicted in float32. A difference between runs of two devices contains that."
+    )
+
+
 def is_record(path):
     """Whether a directory is a record, whole or not; also if it is there and may not be looked into."""
     try:

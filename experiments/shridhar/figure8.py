@@ -44,10 +44,11 @@ def report(results):
     """The files of the figure: of the first seed that is complete."""
     dataset = results.cells[0].dataset if results.cells else DATASETS[0]
     runs = results.runs(published.VI_LENET, dataset)
-    figure, axes = curves.panels(2)
+    (figure, axes), last = curves.panels(2), 0
     for axis, (table, (column, title)) in zip(axes, PANELS.items(), strict=True):
         for seed, row in list(runs.items())[:1]:
             for number, (layer, values) in enumerate(by_layer(row.run, table).items()):
+                last = max(last, int(values["epoch"].max()))
                 axis.plot(values["epoch"], values[column], color=f"C{number}", label=layer)
                 marked = np.isin(values["epoch"], published.FIGURE_EPOCHS)
                 axis.plot(values["epoch"][marked], values[column][marked], "o", color=f"C{number}", ms=4)
@@ -55,7 +56,9 @@ def report(results):
         axis.set(title=title if runs else f"{title}: not run", xlabel="epoch", ylabel="posterior standard deviation")
         axis.set_yscale("log")
         axis.grid(alpha=0.3, which="both")
-    figure.suptitle(f"Posterior standard deviations of LeNet-5 on {TITLES[dataset]}; epochs 1, 5, 20, 50, 100 marked")
+    epochs = ", ".join(str(epoch) for epoch in published.FIGURE_EPOCHS if epoch <= last)
+    words = f"; epochs {epochs} marked" if epochs else ""
+    figure.suptitle(f"Posterior standard deviations of LeNet-5 on {TITLES[dataset]}{words}")
     return {"figure8.png": figures.png(figure), "figure8.csv": to_csv(_lines(runs)), **notes(NAME)}
 
 

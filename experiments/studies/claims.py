@@ -53,6 +53,7 @@ class Claim:
       comparisons: list of `Comparison`.
       is_sameness: whether it says that nothing differs (else: that each `a` has the lower error).
       note: what else is to be known, such as a contradiction within the paper.
+      measure: what is compared.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Claim:
     comparisons: list
     is_sameness: bool = False
     note: str = ""
+    measure: str = "the error"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _verdict(claim, p_value, adjusted):
         )
     evidence = f"p = {p_value:.2g}, {adjusted:.2g} after Holm's correction"
     lower = sum(c.difference.lower > c.difference.higher for c in claim.comparisons)
-    count = f"the error is lower, as claimed, in {lower} of {len(claim.comparisons)} comparisons ({evidence})"
+    count = f"{claim.measure} is lower, as claimed, in {lower} of {len(claim.comparisons)} comparisons ({evidence})"
     if claim.is_sameness:
         if adjusted <= LEVEL:
             return Verdict(claim, NOT_SUPPORTED, p_value, adjusted, f"there is a difference ({evidence})")

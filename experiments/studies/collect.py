@@ -27,6 +27,8 @@ class Row:
       metrics: dict of float arrays `[cycles]`, nan where a cell is empty, up to the study's `max_labels`.
       settings: the settings in its `config.json`.
       device: where it was made.
+      threads: of one operation there, as a text; empty where the record does not say.
+      is_kept: whether it is a small record, without the checkpoint that a run is continued from.
     """
 
     config: ActiveLearningConfig
@@ -36,6 +38,8 @@ class Row:
     metrics: dict = dataclasses.field(default_factory=dict)
     settings: dict = dataclasses.field(default_factory=dict)
     device: str = ""
+    threads: str = ""
+    is_kept: bool = False
 
     @property
     def cell(self):
@@ -85,7 +89,8 @@ def _read(config, path, dataset):
         return Row(config, path, MISSING, "not begun")
     expected = {name: value for name, value in result_settings(config).items() if value != "auto"}
     expected["dataset"] = dataset
-    if (path / "checkpoint").exists():
+    is_kept = not (path / "checkpoint").exists()
+    if not is_kept:
         state = record.inspect(path, expected)
         rows = state.rows["metrics"] if state else []
     else:  # a small record: the tables alone, without weights
@@ -93,7 +98,11 @@ def _read(config, path, dataset):
         rows = _small(path / "metrics.csv")
     metrics = _metrics(path / "metrics.csv", rows, config)
     state, why = _state(metrics, config)
-    return Row(config, path, state, why, metrics, known["settings"], str(known.get("device", "")))
+    return Row(config, path, state, why, metrics, known["settings"], *_place(known), is_kept)
+
+
+def _place(known):
+    return [str(known.get(name, "")) for name in ("device", "threads")]
 
 
 def _small(file):

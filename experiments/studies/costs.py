@@ -6,7 +6,7 @@ from experiments.studies.render import to_csv
 
 
 def cost_csv(rows):
-    """`cost.csv`: seconds per architecture, acquisition, device and arithmetic, from the records.
+    """`cost.csv`: seconds per architecture, acquisition, device, threads and arithmetic, from the records.
 
     Args:
       rows: the complete `Row`s of a study.
@@ -18,7 +18,8 @@ def cost_csv(rows):
     groups = {}
     for row in rows:
         arithmetic = (row.settings.get("precision"), row.settings.get("jit_compile"))
-        groups.setdefault((row.config.arch, row.config.acquisition, row.device, *arithmetic), []).append(row)
+        place = (row.config.arch, row.config.acquisition, row.device, row.threads, *arithmetic)
+        groups.setdefault(place, []).append(row)
     return to_csv([_cost(key, group) for key, group in groups.items()])
 
 
@@ -27,7 +28,7 @@ def _cost(key, group):
     cycles = sum(len(row.metrics["labels"]) for row in group)
     seconds = {name: sum(_sum(row.metrics[f"{name}_seconds"]) for row in group) for name in ("train", "score", "test")}
     return {
-        **dict(zip(("arch", "acquisition", "device", "precision", "jit_compile"), key, strict=True)),
+        **dict(zip(("arch", "acquisition", "device", "threads", "precision", "jit_compile"), key, strict=True)),
         "runs": len(group),
         "seconds_per_run": sum(seconds.values()) / len(group),
         "train_seconds_per_cycle": seconds["train"] / cycles,

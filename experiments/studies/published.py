@@ -44,6 +44,7 @@ _OPEN = (
     "precision",
     "jit_compile",
     "replicas",
+    "warm_start",
 )
 
 

@@ -1,8 +1,11 @@
 """One cell of a table: its error, how it compares with the paper's protocol, and its learning curves in numbers."""
 
+import collections
 import dataclasses
 
-from experiments.records.layout import ARITHMETIC, arithmetic_of, arithmetics_sentence
+import numpy as np
+
+from experiments.records.layout import ARITHMETIC, arithmetic_of, arithmetics_sentence, devices_sentence
 from experiments.studies.collect import COMPLETE
 from experiments.studies.grid import Cell
 from experiments.studies.published import TABLE2, paper_error
@@ -22,7 +25,8 @@ class Summary:
       paper: the paper's error in %, if the runs have its protocol, else None.
       labels, epochs: of the runs.
       first, stays: dict from threshold to (median, least, greatest) labels needed; infinite for never.
-      along: `Interval` of the mean test error along the curve, in %.
+      along: `Interval` of the mean test error along the curve, in %, of the runs that were tested more than once.
+      steps: labels between the tests of a run, each number once, ascending.
     """
 
     cell: Cell
@@ -34,6 +38,7 @@ class Summary:
     first: dict
     stays: dict
     along: Interval
+    steps: tuple
 
     @property
     def text(self):
@@ -41,10 +46,10 @@ class Summary:
         return cell_text(self.error, self.wanted, self.labels, self.epochs, self.paper)
 
 
-def cell_text(error, wanted, labels, epochs, paper):
+def cell_text(error, wanted, labels, epochs, paper, missing="missing"):
     """`3.71 ± 0.20 (n = 3)` beside a paper's number, else also labels and epochs; `missing` without a run."""
     if error.n == 0:
-        return f"missing (0 of {wanted})"
+        return f"{missing} (0 of {wanted})"
     spread = f" ± {error.high - error.mean:.2f}" if error.n > 1 else ""
     count = f"n = {error.n}" if error.n == wanted else f"n = {error.n} of {wanted}"
     protocol = "" if paper is not None else f", {labels} labels, {epochs} epoch{'s' * (epochs != 1)}"
@@ -71,12 +76,13 @@ def summarise(part, cell, table=TABLE2):
         results.study.epochs,
         {t: median_range(first for first, _ in pairs) for t, pairs in needed.items() if pairs},
         {t: median_range(stays for _, stays in pairs) for t, pairs in needed.items() if pairs},
-        mean_interval(100 * mean_along_curve(*run.curve) for run in runs),
+        mean_interval(100 * mean_along_curve(*run.curve) for run in runs if len(run.curve[0]) > 1),
+        tuple(sorted({int(step) for run in runs for step in np.diff(run.curve[0])})),
     )
 
 
 def arithmetic_words(results):
-    """A sentence on a study whose runs differ in their arithmetic, as a list of one or no text."""
+    """Sentences on a study whose runs differ in their arithmetic, or in their devices, as a list of texts."""
     found = {}
     for row in results.rows:
         if row.state == COMPLETE:
@@ -90,8 +96,9 @@ def arithmetic_words(results):
         at = [f"at mu_init = {', '.join(f'{mu:g}' for mu in sorted(mus, reverse=True))}"] if mus else []
         of = [f"in {', '.join(sorted(archs))}"] if archs else []
         places[words] = " and ".join(at + of)
-    sentence = arithmetics_sentence(places, " (`runs.csv` has each run's)")
-    return [sentence] if sentence else []
+    devices = collections.Counter(row.device for row in results.rows if row.state == COMPLETE)
+    sentences = arithmetics_sentence(places, " (`runs.csv` has each run's)"), devices_sentence(devices)
+    return [sentence for sentence in sentences if sentence]
 
 
 def paper_number(results, runs, cell, table):

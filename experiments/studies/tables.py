@@ -59,12 +59,13 @@ def section(part, header, lines, summaries):
     """The Markdown of a slice: its table, and where its learning curves get."""
     needed = [f"{100 * t:.0f} %: {word}" for t in THRESHOLDS for word in ("first", "stays")]
     curves = to_markdown(
-        ["architecture", "acquisition", "mu_init", "n", *needed, "mean error along the curve"],
+        ["architecture", "acquisition", "mu_init", "n", "tested every", *needed, "mean error along the curve"],
         [_curve_line(summary) for summary in summaries if summary.error.n],
     )
     lead = (
         "Labels needed for 10 % and 5 % test error: the median over seeds (least to greatest) of where a curve first "
-        "gets there, and of where it stays; and the area under the curve divided by its length, in %."
+        "gets there, and of where it stays, as finely as it was tested (in labels; several numbers where runs or parts "
+        "of them differ); and the area under the curve divided by its length, in %, with straight lines between tests."
     )
     return f"## {part.title}\n\n{to_markdown(header, lines)}\n{lead}\n\n{curves}"
 
@@ -73,8 +74,9 @@ def _curve_line(summary):
     needed = [_needed(kind[t], summary.labels) for t in THRESHOLDS for kind in (summary.first, summary.stays)]
     along = summary.along
     spread = f" ± {along.high - along.mean:.2f}" if along.n > 1 else ""
-    cell = summary.cell
-    return [cell.arch, cell.acquisition, f"{cell.mu_init:g}", summary.error.n, *needed, f"{along.mean:.2f}{spread}"]
+    area = f"{along.mean:.2f}{spread}" if along.n else "tested once"
+    cell, steps = summary.cell, ", ".join(map(str, summary.steps))
+    return [cell.arch, cell.acquisition, f"{cell.mu_init:g}", summary.error.n, steps, *needed, area]
 
 
 def _needed(median_least_greatest, labels):
@@ -114,4 +116,5 @@ def csv_row(part, summary):
     for t in THRESHOLDS:
         for word, kind in (("first", summary.first), ("stays", summary.stays)):
             row[f"labels_{100 * t:.0f}_{word}"] = kind[t][0] if t in kind else None
-    return {**row, "mean_error_along_curve": summary.along.mean}
+    steps = " ".join(map(str, summary.steps))
+    return {**row, "tested_every": steps, "mean_error_along_curve": summary.along.mean}

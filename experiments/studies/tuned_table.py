@@ -44,9 +44,11 @@ def table3(parts):
 def _tuned_cell(part, arch, acquisition):
     """The texts and numbers of a cell of Table 3."""
     results, study, tuned = part.results, part.results.study, tune(part, arch, acquisition)
-    paper = _paper_number(part, arch, acquisition)
     honest, same = mean_interval(tuned.honest.values()), mean_interval(tuned.at_best.values())
-    texts = [cell_text(error, study.seeds, results.labels, study.epochs, paper) for error in (honest, same)]
+    paper = _paper_number(part, arch, acquisition) if same.n else None
+    missing = "no seed has every mu_init" if len(part.mus_of(arch)) > 1 else "missing"
+    protocol = study.seeds, results.labels, study.epochs, paper, missing
+    texts = [cell_text(error, *protocol) for error in (honest, same)]
     if same.n and not honest.n:
         texts[0] = "needs two seeds"
     if same.n and len(part.mus_of(arch)) > 1:

@@ -28,7 +28,8 @@ HOW = f"""## How this was decided
 - p(inside), p(outside): one-sided t-tests against the bounds; all estimates of a claim must lie inside, and one
   outside refutes it. The p-value of a claim is twice the lesser, and Holm's correction runs over all claims on this
   page. Supported: at most {LEVEL} after the correction, inside. Not supported: the same, outside. Undecided: everything
-  else, and always below {LEAST_SEEDS} seeds.
+  else, and always below {LEAST_SEEDS} seeds (a claim of several estimates can be refuted by one that has them).
+- Rank correlations are far from Normal, and often all alike: they have a one-sided sign test over seeds instead.
 """
 
 
@@ -40,7 +41,7 @@ class Estimate:
       name: what it is, in words.
       values: dict from seed to number; of a ratio, which is positive.
       low, high: the bounds; infinite where there is none.
-      unit: "points", "ratio" and the like.
+      unit: "points", "ratio", "rank" (of a rank correlation) and the like.
       thesis: the thesis's own number, or None.
     """
 
@@ -70,14 +71,15 @@ class Estimate:
         values = self._scaled
         if len(values) < LEAST_SEEDS:
             return 1.0, 1.0
+        p_value = _sign_p_value if self.unit == "rank" else _p_value
         bounds = [
             (math.log(bound) if self.unit == "ratio" else bound, side)
             for bound, side in ((self.low, "greater"), (self.high, "less"))
             if math.isfinite(bound) and (self.unit != "ratio" or bound > 0)
         ]
-        inside = max(_p_value(values, bound, side) for bound, side in bounds)
+        inside = max(p_value(values, bound, side) for bound, side in bounds)
         other = {"greater": "less", "less": "greater"}
-        outside = min(_p_value(values, bound, other[side]) for bound, side in bounds) * len(bounds)
+        outside = min(p_value(values, bound, other[side]) for bound, side in bounds) * len(bounds)
         return inside, min(1.0, outside)
 
 
@@ -140,6 +142,14 @@ def _p_value(values, bound, side):
         return 0.0 if is_beyond else 1.0
     t = (values.mean() - bound) / (values.std(ddof=1) / math.sqrt(len(values)))
     return float(stats.t.sf(t if side == "greater" else -t, len(values) - 1))
+
+
+def _sign_p_value(values, bound, side):
+    beyond, short = np.sum(values > bound), np.sum(values < bound)
+    count = beyond if side == "greater" else short
+    return (
+        float(stats.binomtest(int(count), int(beyond + short), alternative="greater").pvalue) if beyond + short else 1.0
+    )
 
 
 def _claim_p_values(claim):

@@ -30,6 +30,12 @@ def test_below_six_pairs_everything_is_undecided(pairs):
     assert words(claim([3.0] * pairs, is_sameness=True)) == ["undecided"]
 
 
+def test_below_six_pairs_there_is_no_p_value_that_holm_could_use():
+    (verdict,) = judge([claim([-3.0] * 5)])
+    assert verdict.p_value == verdict.adjusted == 1.0
+    assert words(claim([-3.0] * 5), claim([-3.0] * 7)) == ["undecided", "supported"]  # 2 x 2 / 128
+
+
 def test_six_pairs_can_decide():
     assert words(claim([-1.0] * 6)) == ["supported"]  # p = 2 / 64
     assert words(claim([1.0] * 6)) == ["not supported"]

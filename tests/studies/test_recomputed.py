@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import layer_position
+from experiments import init_study, layer_position
+from experiments.init_study import InitStudyConfig
 from experiments.studies import grid
 from experiments.studies.config import StudyConfig
 from tests.studies.written import curve, write
@@ -86,3 +87,49 @@ def test_the_verdicts(directory):
         expected = "undecided" if adjusted[name] > 0.05 else "supported" if agree else "not supported"
         assert {row["verdict"] for row in group} == {expected}
     assert {row["verdict"] for group in by_claim.values() for row in group} > {"undecided"}
+
+
+MUS = (-3, -5, -9, -11)
+
+
+@pytest.fixture(scope="module")
+def init_errors(tmp_path_factory):
+    """A study of the initial variance in which every run has an error of its own, and its rows of `claims.csv`."""
+    directory, rng, errors = tmp_path_factory.mktemp("init"), np.random.default_rng(5), {}
+    settings = {"seeds": 7, "archs": "BNN,BNN-1,BNN1", "acquisitions": "max_entropy,var_ratios", "max_labels": 40}
+    study = InitStudyConfig(dataset="mnist", output_dir=str(directory)).replace(**settings)
+    for config in grid.runs(study):
+        error = float(rng.integers(200, 900)) / 10_000
+        errors[config.arch, config.acquisition, int(config.mu_init), config.seed] = 100 * error
+        write(config, "mnist", [0.9, 0.8, error])
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    assert init_study.main(["x", f"--output_dir={directory}", "--report_only", *flags]) == 0
+    return errors, rows(directory / "init_study" / "mnist" / "claims.csv")
+
+
+def chosen_on_others(errors, arch, acquisition, seed):
+    def others(mu):
+        return np.mean([errors[arch, acquisition, mu, other] for other in range(7) if other != seed])
+
+    return errors[arch, acquisition, min(MUS, key=others), seed]
+
+
+def test_the_comparisons_of_the_initial_variance(init_errors):
+    errors, found = init_errors
+    assert len(found) == 2 + 2 + 1 + 8 + 6
+    for row in found:
+        if row["claim"] == "output before input":
+            acquisition, mu = row["where"].split(", mu_init = ")
+            cells = [(row[side], acquisition, int(mu)) for side in ("a", "b")]
+            differences = [errors[(*cells[0], seed)] - errors[(*cells[1], seed)] for seed in range(7)]
+        else:
+            arch, acquisition = row["where"].split(", ")
+            if row["claim"] == "tuning":
+                assert (row["a"], row["b"]) == ("mu_init chosen on the other seeds", "mu_init = -3")
+                better = [chosen_on_others(errors, arch, acquisition, seed) for seed in range(7)]
+                differences = [mine - errors[arch, acquisition, -3, seed] for seed, mine in enumerate(better)]
+            else:
+                assert (row["a"], row["b"]) == ("mu_init = -3", "mu_init = -11")
+                ends = [[errors[arch, acquisition, mu, seed] for seed in range(7)] for mu in (-3, -11)]
+                differences = np.subtract(*ends)
+        assert row["pairs"] == "7" and float(row["difference"]) == pytest.approx(np.mean(differences), abs=1e-9)

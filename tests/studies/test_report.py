@@ -11,7 +11,17 @@ from experiments.init_study import InitStudyConfig
 from experiments.studies import grid
 from experiments.studies.config import StudyConfig
 from tests.conftest import ROOT
-from tests.studies.written import curve, layer_path, level, rows, write, written
+from tests.studies.written import (
+    SCORE_SECONDS,
+    TEST_SECONDS,
+    TRAIN_SECONDS,
+    curve,
+    layer_path,
+    level,
+    rows,
+    write,
+    written,
+)
 
 # Imports nothing but what a report needs; `python -c` this with the module's name and its flags.
 WITHOUT_TENSORFLOW = """
@@ -89,10 +99,12 @@ def test_claims_of_table2(position):
 
 def test_costs(position):
     random, entropy, ratios = [row for row in rows(position[1] / "cost.csv") if row["arch"] == "CNN"]
-    assert {(row["runs"], row["device"], row["precision"]) for row in (random, entropy, ratios)} == {
-        ("10", "a processor", "float32")
-    }
-    assert float(ratios["seconds_per_run"]) == 99 + 99 + 98 and float(ratios["score_seconds_per_scored_cycle"]) == 1
+    kinds = {(row["runs"], row["device"], row["threads"], row["precision"]) for row in (random, entropy, ratios)}
+    assert kinds == {("10", "a processor", "2", "float32")}
+    assert float(ratios["seconds_per_run"]) == 99 * TRAIN_SECONDS + 99 * TEST_SECONDS + 98 * SCORE_SECONDS
+    for name, seconds in (("train", TRAIN_SECONDS), ("score", SCORE_SECONDS), ("test", TEST_SECONDS)):
+        per_cycle = {"train": "cycle", "score": "scored_cycle", "test": "tested_cycle"}[name]
+        assert float(ratios[f"{name}_seconds_per_{per_cycle}"]) == seconds
     assert random["acquisition"] == "random" and random["score_seconds_per_scored_cycle"] == ""
 
 
@@ -152,6 +164,41 @@ def test_runs_of_two_arithmetics_are_said_to_be(tmp_path):
     assert layer_position.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags, "--mus=-9"]) == 0
     for name in ("claims.md", "table2.md", "table2.tex"):
         assert words in (tmp_path / "layer_position" / "mnist" / name).read_text()
+
+
+def test_runs_of_two_devices_are_said_to_be(tmp_path):
+    study = written(tmp_path, seeds=3, archs="CNN", acquisitions="random", max_labels=40)
+    file = layer_path(grid.runs(study)[0]) / "config.json"
+    flags = ["--seeds=3", "--archs=CNN", "--acquisitions=random", "--max_labels=40", "--report_only"]
+    words = "The runs were made on several devices: 2 on a processor, 1 on another. "
+    for device, is_said in (("a processor", False), ("another", True)):
+        file.write_text(file.read_text().replace('"device": "a processor"', f'"device": "{device}"'))
+        assert layer_position.main(["x", f"--output_dir={tmp_path}", *flags]) == 0
+        directory = tmp_path / "layer_position" / "mnist"
+        for name in ("claims.md", "table2.md", "table2.tex"):
+            assert (words in (directory / name).read_text()) == is_said
+        assert [row["device"] for row in rows(directory / "runs.csv")] == [device, "a processor", "a processor"]
+
+
+def test_how_finely_a_run_was_tested_is_said(tmp_path):
+    settings = {"archs": "BNN,BNN-1,BNN-2,CNN", "acquisitions": "random", "seeds": 2, "max_labels": 70}
+    study = StudyConfig(dataset="mnist", output_dir=str(tmp_path)).replace(**settings)
+    errors = [0.6, 0.5, 0.4, 0.3, 0.2, 0.08]
+    every = {"BNN": (1, 1), "BNN-1": (2, 1), "BNN-2": (4, 4), "CNN": (5, 6)}
+    for config in grid.runs(study):
+        step = every[config.arch][config.seed]
+        kept = [e if i == 5 or (i % step == 0 and step < 6) else None for i, e in enumerate(errors)]
+        write(config, "mnist", kept)
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    assert layer_position.main(["x", f"--output_dir={tmp_path}", "--report_only", *flags]) == 0
+    directory = tmp_path / "layer_position" / "mnist"
+    table = {row["arch"]: row for row in rows(directory / "table2.csv")}
+    steps = {"BNN": "10", "BNN-1": "10 20", "BNN-2": "10 40", "CNN": "50"}
+    assert {name: row["tested_every"] for name, row in table.items()} == steps
+    of_once = 100 * (0.6 + 0.08) / 2  # the one run of CNN that was tested twice; the other has no curve
+    assert float(table["CNN"]["mean_error_along_curve"]) == pytest.approx(of_once)
+    lines = (directory / "table2.md").read_text().splitlines()
+    assert any(line.startswith("| BNN-1 | random | -3 | 2 | 10, 20 | 70 |") for line in lines)
 
 
 def test_pictures_of_slices_that_are_no_longer_asked_for_go(tmp_path):

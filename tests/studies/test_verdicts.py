@@ -76,3 +76,12 @@ def test_the_page():
     rows = list(csv.DictReader(files["claims.csv"].splitlines()))
     assert [row["verdict"] for row in rows] == ["supported", "undecided"]
     assert math.isclose(float(rows[0]["mean"]), 19.98, abs_tol=0.01) and rows[1]["mean"] == ""
+
+
+def test_rank_correlations_have_a_sign_test():
+    alike = Estimate("r", dict.fromkeys(range(3), -1.0), high=0, unit="rank")
+    assert alike.p_values() == (1 / 8, 1.0) and one(alike).word == "undecided"
+    assert one(Estimate("r", dict.fromkeys(range(6), -1.0), high=0, unit="rank")).word == "supported"
+    assert one(Estimate("r", dict.fromkeys(range(6), 0.1), high=0, unit="rank")).word == "not supported"
+    assert Estimate("r", seeds(-1.0, -0.5, 0.5), high=0, unit="rank").p_values() == (0.5, 7 / 8)
+    assert Estimate("r", seeds(0.0, 0.0, 0.0), high=0, unit="rank").p_values() == (1.0, 1.0)

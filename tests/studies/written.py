@@ -11,15 +11,16 @@ from experiments.records.paths import record_path
 from experiments.studies import grid
 from experiments.studies.config import StudyConfig
 
+TRAIN_SECONDS, TEST_SECONDS, SCORE_SECONDS = 1.0, 2.0, 4.0
 
-def write(config, dataset, errors, seconds=1.0):
+
+def write(config, dataset, errors):
     """A small record (tables without weights) with these test errors, one per cycle from the first.
 
     Args:
       config: an `ActiveLearningConfig`.
       dataset: its data set's name.
-      errors: fractions, None where a cycle was not tested.
-      seconds: of each training, scoring and test.
+      errors: fractions; None where a cycle was not tested.
 
     Returns:
       The record's directory.
@@ -27,16 +28,16 @@ def write(config, dataset, errors, seconds=1.0):
     path = record_path(config, dataset)
     path.mkdir(parents=True)
     settings = {**stored_settings(config, path, dataset), "precision": "float32", "jit_compile": "false"}
-    (path / "config.json").write_text(json.dumps({"settings": settings, "device": "a processor"}))
+    (path / "config.json").write_text(json.dumps({"settings": settings, "device": "a processor", "threads": 2}))
     rows = [
         tables.row(
             "metrics",
             cycle=cycle,
             labels=config.labels_at(cycle),
             test_error=error,
-            train_seconds=seconds,
-            test_seconds=seconds,
-            score_seconds=None if cycle == len(errors) - 1 else seconds,
+            train_seconds=TRAIN_SECONDS,
+            test_seconds=None if error is None else TEST_SECONDS,
+            score_seconds=None if cycle == len(errors) - 1 else SCORE_SECONDS,
         )
         for cycle, error in enumerate(errors)
     ]
