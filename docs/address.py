@@ -27,10 +27,13 @@ import importlib.util
 import pathlib
 
 if importlib.util.find_spec("bayes_layers") is None:
-    there = importlib.metadata.distributions(name="tensorflow")
-    pathlib.Path("there.txt").write_text("".join(f"tensorflow=={package.version}\\n" for package in there))
-    %pip install --quiet --no-deps "git+https://github.com/ADDRESS"
-    %pip install --quiet --constraint there.txt tensorflow REQUIRED"""
+    there = "".join(f"tensorflow=={found.version}\\n" for found in importlib.metadata.distributions(name="tensorflow"))
+    if there:
+        pathlib.Path("there.txt").write_text(there)
+        %pip install --quiet --no-deps git+https://github.com/ADDRESS
+        %pip install --quiet --constraint there.txt tensorflow REQUIRED
+    else:
+        %pip install --quiet git+https://github.com/ADDRESS"""
 
 
 def address(root=ROOT):

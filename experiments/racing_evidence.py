@@ -49,6 +49,7 @@ class EvidenceSettings(Settings):
     query_size: int = setting(10, "Picks.", minimum=1, maximum=1000)
     pool_subset: int = setting(0, "Score a random subset of the pool of this size; 0: the whole pool.", minimum=0)
     orders: int = setting(40, "Random orders of the samples in which the best are raced again.", minimum=0)
+    mu_init: float = same_setting(NetworkSettings, "mu_init", NetworkSettings.mu_init)
     seed: int = setting(0, "All randomness follows from it.", minimum=0, maximum=2**31 - 1)
     precision: str = same_setting(DeviceSettings, "precision", DeviceSettings.precision)
     output_dir: str = setting("runs", "Where the results go.", result=False)
@@ -156,7 +157,7 @@ def samples_of(arch, labels, dataset, config):
     from bayes_layers.inference.prediction import as_float
     from bayes_layers.layers.randomness import make_seed
 
-    settings = NetworkSettings(arch=arch)
+    settings = NetworkSettings(arch=arch, mu_init=config.mu_init)
     network = build_network(settings, num_classes=dataset.num_classes)
     network.assign(network.initial_values(make_seed(stream_key(config.seed, "weights", labels))))
     network.precision = resolve_precision(config.precision, settings)

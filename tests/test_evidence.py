@@ -31,6 +31,10 @@ def test_racing_is_judged_on_stored_samples(tmp_path, capsys):
     assert racing_evidence.main(command) == 0  # nothing is left to do
     said = capsys.readouterr().out
     assert table.read_bytes() == before and "cycles 1 of 1, picks 5 of 5, in random orders 10 of 10" in said
+    assert racing_evidence.main([*command, "--mu_init=-9"]) == 0  # another posterior, another table
+    other = table.parent.parent / protocol.replace("epochs=2,", "epochs=2,mu_init=-9,") / "evidence.csv"
+    at_minus_9 = [row["threshold"] for row in csv.DictReader(other.read_text().splitlines())]
+    assert table.read_bytes() == before and at_minus_9 != [row["threshold"] for row in rows]
     assert racing_evidence.main(["racing_evidence", "--labels=20,x"]) == 2
     assert "--labels=20,x is not valid" in capsys.readouterr().err
 
@@ -150,6 +154,22 @@ def test_a_second_process_and_a_damaged_table_are_one_line(module, command, tmp_
     assert "is damaged" in line and "delete it" in line
 
 
+def test_the_page_on_racing_says_what_was_counted():
+    text = (ROOT / "docs" / "racing.md").read_text()
+    names = ("var_ratios", "hard_var_ratios", "max_entropy", "bald", "mean_std")
+    for file, places in (("racing_evidence", ("arch", "labels", "pool")),
+                         ("racing_evidence_settings", ("arch", "mu_init", "kl_scale"))):  # fmt: skip
+        rows = rows_of(ROOT / "docs" / "data" / f"{file}.csv")
+        cells = {}
+        for row in rows:
+            assert (row["lost"], row["order_lost"]) == ("0", "0")
+            place = tuple(f"{int(row[name]):,}" if name == "pool" else row[name] for name in places)
+            cells.setdefault(place, {})[row["acquisition"]] = f"{100 * float(row['share_of_samples']):.0f} %"
+        for place, shares in cells.items():
+            assert f"| {' | '.join([*place, *(shares[name] for name in names)])} |" in text, place
+        assert f"{sum(int(row['order_picks']) for row in rows):,} " in text
+
+
 def test_earlier_tables_are_read_and_written_as_they_are(tmp_path):
     kept = ROOT / "docs" / "data" / "racing_evidence.csv"
     table = evidence.Table(tmp_path / "evidence.csv", racing_evidence.COLUMNS, racing_evidence.KEY)
@@ -158,7 +178,7 @@ def test_earlier_tables_are_read_and_written_as_they_are(tmp_path):
     table.write()
     assert table.path.read_bytes() == kept.read_bytes()
     assert not racing_evidence._missing(table, racing_evidence.EvidenceConfig(archs="BNN-2,MC-Dropout"))
-    assert all("picks 120 of 120, in random orders 3700 of 3700" in s for s in racing_evidence.summarize(table.rows))
+    assert all("picks 140 of 140, in random orders 4300 of 4300" in s for s in racing_evidence.summarize(table.rows))
     for name, columns in (("errors", precision_evidence.ERROR_COLUMNS), ("picks", precision_evidence.PICK_COLUMNS)):
         kept = ROOT / "docs" / "data" / f"precision_{name}.csv"
         last = {"errors": "seed", "picks": "acquisition"}[name]
