@@ -54,7 +54,8 @@ def reliability(confidence, correct, bins=BINS):
     Returns:
       A list of dicts `bin, count, confidence, accuracy`; nan in empty bins.
     """
-    index = np.clip(np.ceil(np.asarray(confidence) * bins).astype(int) - 1, 0, bins - 1)
+    confidence, correct = np.asarray(confidence), np.asarray(correct)
+    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     rows = []
     for i in range(bins):
         inside = index == i

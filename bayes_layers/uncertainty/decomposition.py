@@ -110,8 +110,13 @@ def averages_by_class(values, classes, num_classes):
 
     Returns:
       dict of float64 arrays `[C]`, nan for a class without images.
+
+    Raises:
+      ValueError: if there is a class that is not in 0 to C - 1.
     """
     classes = np.asarray(classes)
+    if np.any((classes < 0) | (classes >= num_classes)):
+        raise ValueError(f"classes are from 0 to {num_classes - 1}, got {classes.min()} to {classes.max()}")
     counts = np.bincount(classes, minlength=num_classes)
     with np.errstate(invalid="ignore"):
         return {
