@@ -4,6 +4,7 @@ import csv
 import importlib
 import importlib.util
 import json
+import pathlib
 import re
 import shlex
 import shutil
@@ -94,8 +95,13 @@ def test_the_reports_are_what_the_records_say(command, tmp_path):
     arguments = [argument for argument in arguments if not argument.startswith("--output_dir")]
     assert run(module, *arguments, f"--output_dir={tmp_path / 'results'}") == 0
     for path, content in reports.items():
-        if path.name != "runs.csv":  # which states where the records lie
+        if path.name != "runs.csv":
             assert path.read_bytes() == content, path.name
+        else:  # which states where the records lie
+            rows = [list(csv.DictReader(text.splitlines())) for text in (content.decode(), path.read_text())]
+            assert len(rows[0]) == len(rows[1])
+            for was, now in zip(*rows, strict=True):
+                assert {**was, "path": ""} == {**now, "path": ""}
 
 
 def test_kept_records_are_whole_and_small():
@@ -122,7 +128,30 @@ def test_keeping_records(tmp_path, capsys):
     assert {path.name for path in kept.iterdir()} == {path.name for path in whole.glob("*.csv")} | {"config.json"}
     assert all((whole / path.name).read_bytes() == path.read_bytes() for path in kept.iterdir())
     assert [path.name for path in (tmp_path / "kept" / "a").iterdir()] == ["seed0"]
-    assert run("keep", whole, f"--results={tmp_path / 'one'}") == 0 and (tmp_path / "one" / "metrics.csv").exists()
+
+
+def test_one_record_or_a_part_of_a_tree_goes_to_its_place(tmp_path):
+    place = pathlib.Path("al_mnist", "digits", "BNN-1", "var_ratios", "mu-3")
+    for seed in (0, 1):
+        fabricate(tmp_path / "runs" / place / f"seed{seed}", seed=seed)
+    fabricate(tmp_path / "other" / "seed7", seed=7)
+    kept = tmp_path / "kept"
+    for part, count in ((place / "seed0", 1), (place, 2), ("", 2)):
+        assert run("keep", tmp_path / "runs" / part, f"--results={kept}") == 0
+        assert len(list((kept / place).iterdir())) == len(list(kept.rglob("config.json"))) == count
+    assert run("keep", tmp_path / "other" / "seed7", f"--results={kept}") == 0
+    assert (kept / "seed7" / "metrics.csv").exists() and not (kept / "metrics.csv").exists()
+
+
+def test_a_longer_kept_record_is_not_replaced(tmp_path, capsys):
+    for name, cycles in (("long", 5), ("short", 3)):
+        fabricate(tmp_path / name / "a" / "seed0", cycles=cycles, max_labels=10 + 10 * cycles)
+    for name, cycles in (("short", 3), ("long", 5), ("short", 5)):
+        assert run("keep", tmp_path / name, f"--results={tmp_path / 'kept'}") == 0
+        assert len((tmp_path / "kept" / "a" / "seed0" / "metrics.csv").read_text().splitlines()) == 1 + cycles
+    said = capsys.readouterr()
+    assert said.err.endswith("seed0 has gone farther\n") and said.err.count("left out") == 1
+    assert said.out.endswith(": 0 records\n")
 
 
 def test_keeping_a_complete_record_beside_a_longer_unfinished_one(tmp_path, capsys):
@@ -134,8 +163,16 @@ def test_keeping_a_complete_record_beside_a_longer_unfinished_one(tmp_path, caps
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["a"]
 
 
-@pytest.mark.parametrize("arguments", [["nowhere"], ["."], [".", "--results=."]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nowhere"], ["."], [".", "--results=."], ["runs", "--results=runs/kept"], ["runs", "--results=a_file"],
+     ["runs", "--results=other/seed0"], ["runs", "--results="], ["--records="]],
+)  # fmt: skip
 def test_a_mistake_is_one_line(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert keep.main(["keep", *arguments]) == 1
+    for name in ("runs", "other"):
+        fabricate(tmp_path / name / "seed0") if arguments[0] == "runs" else None
+    (tmp_path / "a_file").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    assert keep.main(["keep", *arguments]) in (1, 2) and sorted(tmp_path.rglob("*")) == before
     assert re.fullmatch(r"error: --(records|results)=\S* is not valid: it takes .+\n", capsys.readouterr().err)
