@@ -165,6 +165,19 @@ def test_records_without_checkpoints(tmp_path):
     assert "the columns of posterior are" in write(tmp_path)
 
 
+def test_runs_of_several_devices_are_said_to_be(tmp_path):
+    for seed, device in enumerate(("a processor", "a processor", "another", None)):
+        fabricate(tmp_path / str(seed), seed=seed, facts={"device": device})
+        words = {
+            0: "",
+            1: "",
+            2: "2 on a processor, 1 on another. Each",
+            3: "1 on an unknown device, 2 on a processor, ",
+        }
+        text = Page(write(tmp_path)).text
+        assert words[seed] in text and ("made on several devices" in text) == bool(words[seed])
+
+
 def test_initial_variances_of_both_arithmetics_stand_side_by_side(tmp_path):
     for mu, precision in ((-3.0, "bfloat16"), (-9.0, "float32")):
         fabricate(tmp_path / str(mu), mu_init=mu, precision=precision)

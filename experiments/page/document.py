@@ -10,7 +10,7 @@ from experiments.page.kinds import KINDS
 from experiments.page.markup import Markup, tag
 from experiments.page.results import results
 from experiments.page.text import plural
-from experiments.records.layout import arithmetic_of, arithmetics_sentence
+from experiments.records.layout import arithmetic_of, arithmetics_sentence, devices_sentence
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 FEW = 3  # so many things are unfolded at first
@@ -87,13 +87,15 @@ def _words(section, sections):
 
 
 def _arithmetic(section):
-    """A sentence on a section whose runs differ in their arithmetic, or None."""
-    places = {}
+    """Sentences on a section whose runs differ in their arithmetic, or in their devices."""
+    places, devices = {}, collections.Counter()
     for group in section.groups:
         for entry in group.entries:
+            devices[entry.run.config.get("device") or ""] += 1
             places.setdefault(arithmetic_of(entry.settings), {})[group.mu_words or group.network] = None
-    sentence = arithmetics_sentence({words: f"({', '.join(where)})" for words, where in places.items()})
-    return tag("p", sentence, class_="protocol") if sentence else None
+    where = {words: f"({', '.join(groups)})" for words, groups in places.items()}
+    sentences = arithmetics_sentence(where), devices_sentence(devices)
+    return [tag("p", sentence, class_="protocol") for sentence in sentences if sentence]
 
 
 def _notices(entries):
