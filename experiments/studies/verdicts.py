@@ -147,9 +147,9 @@ def _p_value(values, bound, side):
 def _sign_p_value(values, bound, side):
     beyond, short = np.sum(values > bound), np.sum(values < bound)
     count = beyond if side == "greater" else short
-    return (
-        float(stats.binomtest(int(count), int(beyond + short), alternative="greater").pvalue) if beyond + short else 1.0
-    )
+    if not beyond + short:
+        return 1.0
+    return float(stats.binomtest(int(count), int(beyond + short), alternative="greater").pvalue)
 
 
 def _claim_p_values(claim):
