@@ -111,9 +111,9 @@ def _is_done(config, path):
 
     if not is_complete(config, path):
         return False
-    from experiments.records.load import load_run
+    from experiments.records.load import load_either
 
-    _finish("already complete", load_run(path))
+    _finish("already complete", load_either(path))
     return True
 
 
@@ -123,10 +123,12 @@ def _finish(word, finished):
     error = f"{100 * metrics['test_error'][-1]:.2f} % test error"
     if not metrics["test_error"][-1] >= 0:
         error = "test error not evaluated (--test_every)"
+    picture = finished.path / "learning_curve.png"
+    where = picture if picture.exists() else f"{finished.path}, which was kept without its weights and pictures"
     print(
         f"{word}: {settings['arch']}, {settings['acquisition']}, mu_init={settings['mu_init']:g}{_seed_text(settings)} "
         f"on {finished.config['dataset']['name']}: {error} at "
-        f"{metrics['labels'][-1]:.0f} labels; see {finished.path}/learning_curve.png"
+        f"{metrics['labels'][-1]:.0f} labels; see {where}"
     )
 
 

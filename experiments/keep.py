@@ -1,11 +1,12 @@
-"""Keeps the small part of finished records: what tables and reports are made of, without weights, images and events.
+"""Keeps the small part of records: what tables and reports are made of, without weights, images and events.
 
-Command: python -m experiments.keep runs/ --results=results
+Command: python -m experiments.keep runs/ --results=results [--unfinished]
 
 Copies config.json and the CSV files of every record under a directory, at the same place under --results; a megabyte
-or two for a whole study. Reports read such records like full ones (--report_only, experiments.report). A record
-that is unfinished, damaged, or in use is left out and named, and so is one that was kept from a longer run.
-Run time: seconds.
+or two for a whole study. Reports read such records like full ones (--report_only, experiments.report), and active
+learning goes on from them: copied to an --output_dir, they are continued by the command that began them. A record
+that is damaged is left out and named, and so is one that was kept from a longer run; without --unfinished, also one
+that is unfinished or in use, of which otherwise the committed cycles are kept. Run time: seconds.
 """
 
 import dataclasses
@@ -14,11 +15,12 @@ import sys
 
 from bayes_layers.settings import Settings, check_directory, setting
 from experiments import entry
-from experiments.errors import UserError
-from experiments.page.collect import COMPLETE, find
+from experiments.errors import RecordError, UserError
+from experiments.page.collect import COMPLETE, UNFINISHED, find
 from experiments.page.text import plural
 from experiments.records import files
 from experiments.records.layout import LAYOUTS, is_record
+from experiments.records.record import inspect, is_kept
 from experiments.records.trained import place_of
 
 
@@ -28,6 +30,9 @@ class KeepSettings(Settings):
 
     records: str = setting("runs", "The directory to search; given first, it needs no --records=.", result=False)
     results: str = setting("results", "Where the small records go.", result=False)
+    unfinished: bool = setting(
+        False, "Keep the committed cycles or epochs of unfinished records too, also of those in use.", result=False
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -36,7 +41,7 @@ class KeepSettings(Settings):
 
 
 def work(config):
-    """Copies the small part of all finished records.
+    """Copies the small part of all records that may be kept.
 
     Args:
       config: a `KeepSettings`.
@@ -58,13 +63,10 @@ def work(config):
     for each in found:
         record = root / each.path if (root / each.path).is_dir() else root  # it may be a record itself
         place = target / _place(record, root)
-        busy = "it is in use, or its run was killed" if files.exists(record / files.LOCK) else ""
-        if busy or each.status != COMPLETE:
-            print(f"left out: {record}: {busy or each.message}", file=sys.stderr)
-        elif _length(place) > _length(record):
-            print(f"left out: {record}: {place} has gone farther", file=sys.stderr)
+        why = keep(each, record, place, config.unfinished)
+        if why:
+            print(f"left out: {record}: {why}", file=sys.stderr)
         else:
-            keep(record, place)
             kept += 1
     print(f"{target}: {plural(kept, 'record')}")
 
@@ -76,22 +78,51 @@ def _place(record, root):
     return whole if is_part or record == root else place
 
 
-def _length(record):
-    """The rows of a record's metrics; 0 if there is none."""
-    file = record / "metrics.csv"
-    return len(file.read_bytes().splitlines()) if file.exists() else 0
-
-
-def keep(record, target):
+def keep(found, record, target, unfinished=False):
     """Copies one record's config.json and CSV files.
 
     Args:
+      found: its `Entry`.
       record: its directory.
       target: the directory of the small record, which is made.
+      unfinished: whether to copy it also if it is unfinished or in use.
+
+    Returns:
+      Why it was left out; empty if it was not.
     """
+    is_busy = files.exists(record / files.LOCK)
+    if found.status != COMPLETE and not (unfinished and found.status == UNFINISHED and found.run):
+        return found.message
+    if is_busy and not unfinished:
+        return "it is in use, or its run was killed"
+    try:
+        contents = _committed(record) if is_busy and not is_kept(record) else _as_they_are(record)
+    except RecordError as error:
+        return str(error)
+    if _length(_as_they_are(target)) > _length(contents):
+        return f"{target} has gone farther"
     target.mkdir(parents=True, exist_ok=True)
-    for file in [*sorted(record.glob("*.csv")), record / "config.json"]:  # the last one makes it a record
-        files.write_bytes(target / file.name, file.read_bytes())
+    for name, data in contents.items():
+        files.write_bytes(target / name, data)
+    return ""
+
+
+def _as_they_are(record):
+    """The files to copy, a dict from name to bytes; the last one makes a directory a record."""
+    found = [*sorted(record.glob("*.csv")), record / "config.json"]
+    return {file.name: file.read_bytes() for file in found if file.exists()}
+
+
+def _committed(record):
+    """The same from the checkpoint alone, for a record whose tables are perhaps being written."""
+    state = inspect(record)
+    tables = {f"{name}.csv": text.encode() for name, text in state.texts.items()}
+    return {**tables, "config.json": (record / "config.json").read_bytes()}
+
+
+def _length(contents):
+    """The rows of a record's metrics; 0 if there are none."""
+    return len(contents.get("metrics.csv", b"").splitlines())
 
 
 main = entry.point(work, KeepSettings, description=__doc__, first="records")

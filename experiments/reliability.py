@@ -21,7 +21,7 @@ from bayes_layers.settings import SettingError, Settings, setting
 from experiments import entry
 from experiments.errors import RecordError
 from experiments.records import figures, files
-from experiments.records.load import load_run, load_tables
+from experiments.records.load import load_either
 from experiments.records.paths import wrapped
 from experiments.records.trained import place_of
 from experiments.studies.render import to_csv
@@ -55,7 +55,7 @@ def last_bins(path):
       RecordError: if there is no record, or it has no table of calibration.
     """
     path = pathlib.Path(path).expanduser()
-    run = load_run(path) if (path / "checkpoint").exists() else load_tables(path)
+    run = load_either(path)
     table = run.tables["calibration"]
     units = table[run.layout.unit]
     if not len(units):

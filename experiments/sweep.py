@@ -20,7 +20,7 @@ import time
 from experiments import datasets, entry
 from experiments.errors import DataError, RecordError, UserError
 from experiments.launchers.single import DONE, IN_USE, LOST
-from experiments.records.record import KEPT, make_directory
+from experiments.records.record import make_directory, without_checkpoint
 from experiments.studies import collect, grid
 from experiments.studies.config import PRESETS, SWEEP_GROUPS, StudyConfig, SweepConfig
 from experiments.studies.start import begin
@@ -107,8 +107,8 @@ def _what_is_to_do(study, dataset):
         try:
             if row.state == collect.DAMAGED:
                 failures[config] = row.why
-            elif row.is_kept and row.state != collect.COMPLETE:
-                failures[config] = f"{row.path} {KEPT}"
+            elif row.is_kept and row.state != collect.COMPLETE and config.warm_start:
+                failures[config] = str(without_checkpoint(row.path))
             elif row.state != collect.COMPLETE or not _is_finished(config, row):
                 to_do.append(config)
         except RecordError as error:

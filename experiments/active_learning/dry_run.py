@@ -8,6 +8,7 @@ from experiments.active_learning.config import GROUPS
 from experiments.active_learning.loop import stored_settings
 from experiments.records import record
 from experiments.records.checkpoint import read
+from experiments.records.kept import cycles_in
 from experiments.records.paths import record_path, text_of
 
 
@@ -35,8 +36,11 @@ def describe(config, dataset_name):
 def _progress(config, path):
     if record.read_config(path) is None:
         return "does not exist yet"
-    state = read(path / "checkpoint")
-    done = state.cycle + 1 if state else 0
+    if record.is_kept(path):
+        done = cycles_in(path)
+    else:
+        state = read(path / "checkpoint")
+        done = state.cycle + 1 if state else 0
     return f"{min(done, config.last_cycle + 1)} of {config.last_cycle + 1} cycles are done"
 
 

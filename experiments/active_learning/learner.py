@@ -178,14 +178,24 @@ class ActiveLearner:
         return self.predictive.mean(images, self._posterior_key(), progress)
 
     def restore(self, indices, labels, cycle, network_arrays):
-        """Continues from a fitted cycle: what was labelled, in order, and `Network.to_arrays()` after the fit."""
+        """Continues from a fitted cycle.
+
+        Args:
+          indices: what was labelled, in order; data-set indices `[n]`.
+          labels: their labels `[n]`.
+          cycle: the cycle's number.
+          network_arrays: `Network.to_arrays()` after the fit; without weights, the cycle is fitted again when needed.
+        """
         self.pool = Pool(len(self.images))
         self.pool.add(indices, labels)
         prefix = "weight/"
-        self.network.assign_arrays(
-            {name.removeprefix(prefix): value for name, value in network_arrays.items() if name.startswith(prefix)}
-        )
-        self.cycle, self.is_fitted, self._has_weights = cycle, True, True
+        weights = {
+            name.removeprefix(prefix): value for name, value in network_arrays.items() if name.startswith(prefix)
+        }
+        if weights:
+            self.network.assign_arrays(weights)
+        self.cycle = cycle
+        self.is_fitted = self._has_weights = bool(weights)
 
     def _score(self, candidates, progress):
         if self.acquisition == "random":

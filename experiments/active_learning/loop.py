@@ -11,6 +11,7 @@ from experiments.active_learning.config import result_settings
 from experiments.errors import UserError
 from experiments.records import facts, figures, record, tables
 from experiments.records.checkpoint import State
+from experiments.records.kept import cycles_in, kept_state
 from experiments.records.load import load_run
 from experiments.records.lock import RecordLock
 from experiments.records.paths import record_path
@@ -26,7 +27,11 @@ def is_complete(config, path):
     """Whether this config needs nothing written to a record; RecordError if it is damaged or of another."""
     if not (path / "config.json").exists():
         return False
-    state = record.finished_state(path, stored_settings(config, path))
+    settings = stored_settings(config, path)
+    if record.is_kept(path):
+        record.check_settings(path, record.read_config(path), settings)
+        return cycles_in(path) > config.last_cycle
+    state = record.finished_state(path, settings)
     return bool(state) and state.cycle >= config.last_cycle
 
 
@@ -70,7 +75,9 @@ def run(config, load_dataset, path, watch, **learner):
         dataset = load_dataset()
         settings = stored_settings(config, path, dataset.name)
         book = record.Record(path, lock)
-        state = book.open({"settings": settings, **facts.facts(dataset)})
+        stated = {"settings": settings, **facts.facts(dataset)}
+        kept = kept_state(path, config, dataset, stated) if record.is_kept(path) else None
+        state = book.open(stated, kept)
         for change in book.changes:
             watch.warn(f"since this record was begun, {change}")
         _Cycles(config, settings, dataset, book, watch, learner).run(state)
@@ -156,9 +163,8 @@ class _Cycles:
             if self.learner.cycle < self.config.last_cycle:
                 self.book.remove_pictures()
             while self.learner.cycle < self.config.last_cycle:
-                if not pending:  # a finished run that goes on: the last cycle was not followed by an acquisition
-                    self._forget_extra_test()
-                    pending = self._ask()
+                if not pending:
+                    pending = self._go_on()
                 state, pending = self._cycle(pending)
                 events.write(state, *self._event_details(state))
 
@@ -234,6 +240,15 @@ class _Cycles:
         result = evaluate(mean, self.dataset.test_labels)
         self.rows["calibration"] += [tables.row("calibration", cycle=cycle, **bin_row) for bin_row in result["bins"]]
         return {f"test_{name}": result[name] for name in ("error", "nll", "brier", "ece")}
+
+    def _go_on(self):
+        """The picks after a cycle that no acquisition followed, or of which only the tables were kept."""
+        self._forget_extra_test()
+        self.watch.begin_cycle()
+        if not self.learner.is_fitted and self.config.acquisition != "random":
+            self.watch.write(f"the record was kept without its network: cycle {self.learner.cycle} is fitted again")
+            self._fit(self.learner.cycle)
+        return self._ask()
 
     def _forget_extra_test(self):
         """Removes the test of what was the last cycle, if --test_every does not ask for it in a longer run."""

@@ -11,7 +11,7 @@ from experiments.page.kinds import Kind, kind_of, own_of
 from experiments.page.text import mu_words
 from experiments.records.files import LOCK, exists
 from experiments.records.layout import ARITHMETIC, is_record
-from experiments.records.load import Run, load_run, load_tables
+from experiments.records.load import Run, load_either
 from experiments.records.paths import text_of
 
 MOST_CLASSES = 1000
@@ -274,7 +274,7 @@ def _directories(root):
 
 def _read(directory, name):
     try:
-        run = load_run(directory) if (directory / "checkpoint").exists() else load_tables(directory)
+        run = load_either(directory)
         _check(run)
     except (RecordError, OSError) as error:
         return Entry(name, *_why_not(directory, error), None)

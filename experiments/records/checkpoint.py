@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import pathlib
+import shutil
 
 import numpy as np
 
@@ -85,6 +86,23 @@ def write(directory, state):
     name = f"{state.cycle:06d}.npz"
     files.write_bytes(directory / name, data)
     files.write_json(directory / POINTER, {"file": name, "sha256": hashlib.sha256(data).hexdigest()})
+
+
+def begin(directory, before, state):
+    """The first checkpoint of a record that has none but goes on: all of the directory at once, with both states.
+
+    Args:
+      directory: the directory of checkpoints, which does not exist.
+      before: the `State` that the record's tables are of.
+      state: the `State` to commit.
+    """
+    directory = pathlib.Path(directory)
+    new = directory.with_name(f"{directory.name}.new")
+    shutil.rmtree(new, ignore_errors=True)  # of a process that was killed here
+    new.mkdir()
+    files.write_bytes(new / f"{before.cycle:06d}.npz", to_bytes(before))  # whose tables may stay if we are killed
+    write(new, state)
+    files.rename_directory(new, directory)
 
 
 def read(directory, layout=ACTIVE_LEARNING):

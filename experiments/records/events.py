@@ -40,16 +40,16 @@ class EventWriter:
         """Writes one committed cycle.
 
         Args:
-          state: the `State` after the cycle.
+          state: the `State` after the cycle; without a training curve if the record was kept without it.
           images: uint8 `[n, H, W, C]`, the images that joined the training set in this cycle.
           steps_per_epoch: training steps in an epoch of the cycle.
         """
         row = state.rows["metrics"][-1]
         labels = int(row["labels"])
-        first = state.global_step - steps_per_epoch * len(state.curve["nll"])
+        first = state.global_step - steps_per_epoch * len(state.curve.get("nll", ()))
         with as_os_error(self._path), self._writer.as_default():
             for name in ("negative_elbo", "nll", "kl"):
-                for epoch, value in enumerate(state.curve[name]):
+                for epoch, value in enumerate(state.curve.get(name, ())):
                     tf.summary.scalar(f"elbo/{name}", value, step=first + (epoch + 1) * steps_per_epoch)
             for column in ("test_error", "test_nll", "test_brier", "test_ece"):
                 if row[column] != "":

@@ -72,6 +72,14 @@ def write_bytes(path, data):
         raise
 
 
+def rename_directory(old, new):
+    """Gives a directory its name, durably."""
+    _step(new)
+    os.rename(old, new)
+    _step(new)
+    _sync_directory(new.parent)
+
+
 def write_text(path, text):
     """`write_bytes` of UTF-8 text."""
     write_bytes(path, text.encode())

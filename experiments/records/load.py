@@ -96,7 +96,7 @@ def load_tables(path):
     if not (path / "config.json").exists():
         raise RecordError(f"{path} is not a record: it has no config.json")
     layout = layout_of(record.read_config(path))
-    run = _run(path, {name: _rows(path / f"{name}.csv", name, layout) for name in layout.columns})
+    run = _run(path, load_rows(path))
     for name in ("posterior", "calibration", "weights"):
         if name in run.tables and not _is_whole(run, name):
             raise checkpoint.damaged(path / f"{name}.csv", f"it has not the rows of every {layout.unit}")
@@ -109,6 +109,17 @@ def load_tables(path):
     if (path / record.ACQUIRED).exists() and record.acquired_in(path / record.ACQUIRED) != run.labelled.tolist():
         raise checkpoint.damaged(path / record.ACQUIRED, "it holds other images than the table of acquisitions")
     return run
+
+
+def load_rows(path):
+    """The rows (of texts) of the tables of such a record; RecordError if they are damaged."""
+    layout = layout_of(record.read_config(path))
+    return {name: _rows(path / f"{name}.csv", name, layout) for name in layout.columns}
+
+
+def load_either(path):
+    """`load_run`, or `load_tables` of a record that was kept without its checkpoint."""
+    return load_run(path) if (pathlib.Path(path) / "checkpoint").exists() else load_tables(path)
 
 
 def _is_whole(run, name):

@@ -19,7 +19,6 @@ from experiments.records.configuration import check_configuration
 from experiments.records.layout import ACTIVE_LEARNING, layout_of
 
 ACQUIRED = "acquired.npz"
-KEPT = "was kept without its checkpoint/, and cannot be continued; give the --output_dir of its runs"
 
 
 class Record:
@@ -37,12 +36,14 @@ class Record:
         self.layout = layout
         self._lock = lock
         self._checkpoints = self.path / "checkpoint"
+        self._kept = None
 
-    def open(self, facts):
+    def open(self, facts, kept=None):
         """Verifies what is there, or begins a new record.
 
         Args:
           facts: the content for `config.json`; its `settings` and the data set's `sha256` must be the record's.
+          kept: the `State` of a record that was kept without its checkpoint; it gets one with the next commit.
 
         Returns:
           The committed `State`, or None. Differences in versions, commit and device are appended to the record's
@@ -51,16 +52,13 @@ class Record:
         Raises:
           RecordError: if the record is damaged or of another configuration; nothing was changed then.
         """
-        state = inspect(self.path, facts["settings"])
+        state = kept or inspect(self.path, facts["settings"])
         if self.layout != ACTIVE_LEARNING:
             facts = {"experiment": self.layout.experiment, **facts}
         known = read_config(self.path)
         self.changes = []
-        if known and known.get("dataset", {}).get("sha256") != facts["dataset"]["sha256"]:
-            raise RecordError(
-                f"{self.path} was made with other images than this {facts['dataset']['name']}; "
-                "give another --output_dir, or the --data_dir of that time"
-            )
+        if known:
+            check_images(self.path, known, facts)
         if known:
             history = list(known.get("history", []))
             self.changes = _differences(known, facts)
@@ -71,7 +69,9 @@ class Record:
             facts = {**facts, **origin, "history": history}
         else:
             facts = {**facts, "history": []}
-        self._checkpoints.mkdir(exist_ok=True)
+        self._kept = kept
+        if not kept:
+            self._checkpoints.mkdir(exist_ok=True)
         for directory in (self.path, self._checkpoints):
             files.remove_temporaries(directory)
         if facts != known:
@@ -103,7 +103,11 @@ class Record:
           OSError: if it cannot be written; what was committed before is still whole.
         """
         self._lock.check()
-        checkpoint.write(self._checkpoints, state)
+        if self._kept:
+            checkpoint.begin(self._checkpoints, self._kept, state)
+            self._kept = None
+        else:
+            checkpoint.write(self._checkpoints, state)
         self.publish(state, acquired)
 
     def _write_if_new(self, name, data):
@@ -180,8 +184,8 @@ def inspect(path, settings=None):
     state = checkpoint.read(path / "checkpoint", layout)
     if state is None:
         if (path / "metrics.csv").exists():
-            if not (path / "checkpoint").exists():
-                raise RecordError(f"{path} {KEPT}")
+            if is_kept(path):
+                raise without_checkpoint(path)
             raise damaged(path / "checkpoint" / checkpoint.POINTER, "it is missing")
         return None
     allowed = [state, *_previous(path / "checkpoint", state)]
@@ -190,6 +194,18 @@ def inspect(path, settings=None):
     if layout.keeps_images:
         _check_acquired(path / ACQUIRED, [acquired_order(other) for other in allowed])
     return state
+
+
+def is_kept(path):
+    """Whether a record was kept without its checkpoint, which others have from their first cycle or epoch on."""
+    return (path / "metrics.csv").exists() and not (path / "checkpoint").exists()
+
+
+def without_checkpoint(path):
+    """The error where a kept record's weights are needed."""
+    return RecordError(
+        f"{path} was kept without its checkpoint/, and cannot be continued; give the --output_dir of its runs"
+    )
 
 
 def is_published(path, state):
@@ -236,6 +252,15 @@ def _previous(directory, state):
     """The state before the last commit, whose tables may still be there after a kill."""
     path = directory / f"{state.cycle - 1:06d}.npz"
     return [checkpoint.from_bytes(path.read_bytes(), path, state.layout)] if path.exists() else []
+
+
+def check_images(path, known, facts):
+    """Raises RecordError if a record (`known`) was made with other images than these `facts` are of."""
+    if known.get("dataset", {}).get("sha256") != facts["dataset"]["sha256"]:
+        raise RecordError(
+            f"{path} was made with other images than this {facts['dataset']['name']}; "
+            "give another --output_dir, or the --data_dir of that time"
+        )
 
 
 def check_settings(path, known, settings):

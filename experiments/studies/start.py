@@ -43,9 +43,10 @@ def describe(config, dataset):
 
 
 def _steps_left(row):
-    if row.state == collect.COMPLETE or row.is_kept:
+    if row.state == collect.COMPLETE:
         return 0
-    return row.config.training_steps(first_cycle=len(row.metrics.get("labels", ())))
+    is_fitted_again = row.is_kept and row.config.acquisition != "random"  # its last cycle, to score the pool
+    return row.config.training_steps(first_cycle=len(row.metrics.get("labels", ())) - is_fitted_again)
 
 
 def _recorded_dataset(config):

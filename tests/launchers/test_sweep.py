@@ -375,18 +375,23 @@ def test_without_ray_one_line_names_the_extra(tmp_path, monkeypatch, capsys):
     assert line.startswith("error: --launcher=ray needs the package ray") and "'.[cluster]'" in line
 
 
-def test_a_kept_record_is_not_continued(tmp_path, capsys):
-    study = StudyConfig(archs="CNN,BNN", acquisitions="random", seeds=1, output_dir=str(tmp_path), max_labels=40)
-    short, other = (config.replace(max_labels=40) for config in grid.runs(study))
-    path = write(short, "digits", curve(short, 0.1)[:2])
-    launcher = Scripted(answer(DONE))
-    (message,) = sweep.sweep(study, "digits", launcher).values()
-    assert launcher.started == [other.arch] and message == (
-        f"{path} was kept without its checkpoint/, and cannot be continued; give the --output_dir of its runs"
-    )
-    flags = ["--archs=CNN", "--acquisitions=random", "--seeds=1", "--max_labels=40", "--dataset=digits", "--dry_run"]
-    assert sweep.main(["sweep", f"--output_dir={tmp_path}", *flags]) == 0
-    assert capsys.readouterr().out.endswith("0 of 1 runs are complete; 0 minibatch steps are left\n")
+def test_an_unfinished_kept_record_is_continued_unless_it_needs_its_weights(tmp_path, capsys):
+    for warm_start in (False, True):
+        study = StudyConfig(archs="CNN,BNN", acquisitions="random,bald", seeds=1, output_dir=str(tmp_path),
+                            max_labels=40, warm_start=warm_start)  # fmt: skip
+        kept = [config.replace(max_labels=40) for config in grid.runs(study) if config.arch == "CNN"]
+        paths = [write(config, "digits", curve(config, 0.1)[:2]) for config in kept]
+        launcher = Scripted(*[answer(FAILED, "scripted")] * 4)
+        failures = list(sweep.sweep(study, "digits", launcher).values())
+        assert len(failures) == 4 and sorted(launcher.started) == ["BNN"] * 2 + ["CNN"] * 2 * (not warm_start)
+        assert set(failures) - {"scripted"} == (
+            {f"{path} was kept without its checkpoint/, and cannot be continued; give the --output_dir of its runs"
+             for path in paths} if warm_start else set())  # fmt: skip
+    flags = ["--archs=CNN", "--seeds=1", "--max_labels=40", "--dataset=digits", "--dry_run", f"--output_dir={tmp_path}"]
+    for acquisition, steps in (("random", 200), ("bald", 400)):  # one step an epoch; bald needs the last network again
+        assert sweep.main(["sweep", *flags, f"--acquisitions={acquisition}"]) == 0
+        said = capsys.readouterr().out
+        assert said.endswith(f"0 of 1 runs are complete; {steps} minibatch steps are left\n")
 
 
 @pytest.mark.parametrize("name", ["layer_position", "sweep"])
