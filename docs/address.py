@@ -30,8 +30,8 @@ if importlib.util.find_spec("bayes_layers") is None:
     there = "".join(f"tensorflow=={found.version}\\n" for found in importlib.metadata.distributions(name="tensorflow"))
     if there:
         pathlib.Path("there.txt").write_text(there)
-        %pip install --quiet --no-deps git+https://github.com/ADDRESS
         %pip install --quiet --constraint there.txt tensorflow REQUIRED
+        %pip install --quiet --no-deps git+https://github.com/ADDRESS
     else:
         %pip install --quiet git+https://github.com/ADDRESS"""
 
