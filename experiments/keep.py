@@ -4,9 +4,10 @@ Command: python -m experiments.keep runs/ --results=results [--unfinished]
 
 Copies config.json and the CSV files of every record under a directory, at the same place under --results; a megabyte
 or two for a whole study. Reports read such records like full ones (--report_only, experiments.report), and active
-learning goes on from them: copied to an --output_dir, they are continued by the command that began them. A record
-that is damaged is left out and named, and so is one that was kept from a longer run; without --unfinished, also one
-that is unfinished or in use, of which otherwise the committed cycles are kept. Run time: seconds.
+learning goes on from them (but with --warm_start): copied to an --output_dir, they are continued by the command that
+began them. A record that is damaged is left out and named, and so is one that was kept from a longer run, or whose
+place holds a full record; without --unfinished, also one that is unfinished or in use, of which otherwise the committed
+cycles are kept. Interrupted, the same command again makes good what it left half-written. Run time: seconds.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ from experiments.errors import RecordError, UserError
 from experiments.page.collect import COMPLETE, UNFINISHED, find
 from experiments.page.text import plural
 from experiments.records import files
-from experiments.records.layout import LAYOUTS, is_record
+from experiments.records.layout import LAYOUTS, has_checkpoint, is_record
 from experiments.records.record import inspect, is_kept
 from experiments.records.trained import place_of
 
@@ -96,33 +97,38 @@ def keep(found, record, target, unfinished=False):
     if is_busy and not unfinished:
         return "it is in use, or its run was killed"
     try:
-        contents = _committed(record) if is_busy and not is_kept(record) else _as_they_are(record)
-    except RecordError as error:
-        return str(error)
-    if _length(_as_they_are(target)) > _length(contents):
-        return f"{target} has gone farther"
-    target.mkdir(parents=True, exist_ok=True)
-    for name, data in contents.items():
-        files.write_bytes(target / name, data)
-    return ""
+        contents = _small(record)
+    except (RecordError, OSError) as error:
+        return "it is just being written; give the same command again" if is_busy else str(error)
+    return _why_not_to(target, found, contents) or _write(target, contents)
 
 
-def _as_they_are(record):
-    """The files to copy, a dict from name to bytes; the last one makes a directory a record."""
-    found = [*sorted(record.glob("*.csv")), record / "config.json"]
-    return {file.name: file.read_bytes() for file in found if file.exists()}
-
-
-def _committed(record):
-    """The same from the checkpoint alone, for a record whose tables are perhaps being written."""
-    state = inspect(record)
-    tables = {f"{name}.csv": text.encode() for name, text in state.texts.items()}
+def _small(record):
+    """The files to copy, a dict from name to bytes: what the checkpoint says, or the files of a record without one."""
+    if is_kept(record):
+        tables = {file.name: file.read_bytes() for file in sorted(record.glob("*.csv"))}
+    else:
+        tables = {f"{name}.csv": text.encode() for name, text in inspect(record).texts.items()}
     return {**tables, "config.json": (record / "config.json").read_bytes()}
 
 
-def _length(contents):
-    """The rows of a record's metrics; 0 if there are none."""
-    return len(contents.get("metrics.csv", b"").splitlines())
+def _why_not_to(target, found, contents):
+    """Why a small record may not be replaced; empty if it may."""
+    if has_checkpoint(target) or files.exists(target / files.LOCK):
+        return f"{target} is a record with its checkpoint, or in use"
+    file = target / "metrics.csv"
+    if file.exists() and len(file.read_bytes().splitlines()) > len(contents["metrics.csv"].splitlines()):
+        return f"{target} has gone farther"
+    if found.status != COMPLETE and is_record(target) and find(target)[0].status == COMPLETE:
+        return f"{target} is finished, and this is not"
+    return ""
+
+
+def _write(target, contents):
+    target.mkdir(parents=True, exist_ok=True)
+    for name, data in contents.items():  # the last one makes it a record
+        files.write_bytes(target / name, data)
+    return ""
 
 
 main = entry.point(work, KeepSettings, description=__doc__, first="records")

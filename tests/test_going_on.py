@@ -1,5 +1,6 @@
 """Records that were kept without their checkpoint: what is kept of unfinished ones, and how their runs go on."""
 
+import errno
 import json
 import os
 import shutil
@@ -13,8 +14,8 @@ from experiments.active_learning.config import ActiveLearningConfig
 from experiments.active_learning.learner import ActiveLearner
 from experiments.errors import RecordError
 from experiments.records import checkpoint, files, record, tables
-from experiments.records.kept import kept_state
-from experiments.records.lock import RecordLock
+from experiments.records.kept import is_kept_to, kept_state
+from experiments.records.load import load_either
 from experiments.records.paths import record_path
 from tests.conftest import TINY, content, the_record
 from tests.fabricated import fabricate
@@ -115,25 +116,121 @@ def test_of_a_record_in_use_what_is_committed_is_kept(tmp_path, capsys):
     assert "50 of 60 labels; a process is at work" in capsys.readouterr().err and not (tmp_path / "never").exists()
 
 
+def test_a_run_that_was_stopped_goes_on_with_other_tests_as_if_it_had_its_checkpoint(tmp_path, capsys):
+    settings, fit = ["--arch=CNN", "--acquisition=max_entropy", "--max_labels=25"], ActiveLearner.fit
+
+    def fit_or_stop(one, *how):
+        if one.cycle == 2:
+            raise KeyboardInterrupt
+        return fit(one, *how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ActiveLearner, "fit", fit_or_stop)
+        assert main(tmp_path / "whole", *settings) == 130
+    assert keep_all(tmp_path / "whole", tmp_path / "kept", "--unfinished") == 0
+    for name in ("whole", "kept"):
+        assert main(tmp_path / name, *settings, "--test_every=3") == 0
+    whole, gone_on = (the_record(tmp_path / name) for name in ("whole", "kept"))
+    assert content(gone_on) == content(whole)
+    rows = tables.from_text("metrics", (gone_on / "metrics.csv").read_text())
+    assert [row["test_error"] != "" for row in rows] == [True, True, False, True]
+
+
+def test_what_keep_does_not_replace(tmp_path, capsys):
+    part = fabricate(tmp_path / "runs" / "a", cycles=5, max_labels=80)
+    in_use = "is a record with its checkpoint, or in use"
+    for name, words in {"whole": in_use, "busy": in_use, "finished": "is finished, and this is not"}.items():
+        target = fabricate(tmp_path / name / "a", cycles=5)
+        if name != "whole":
+            shutil.rmtree(target / "checkpoint")
+        if name == "busy":
+            (target / "lock").write_text("{}")
+        before = {p: p.read_bytes() for p in target.rglob("*") if p.is_file()}
+        assert keep_all(tmp_path / "runs", tmp_path / name, "--unfinished") == 0
+        assert capsys.readouterr().err == f"left out: {part}: {target} {words}\n"
+        assert {p: p.read_bytes() for p in target.rglob("*") if p.is_file()} == before
+
+
+def test_a_checkpoint_that_is_out_of_reach_is_no_kept_record(tmp_path):
+    path = fabricate(tmp_path / "record")
+    (path / "checkpoint").rename(tmp_path / "elsewhere")
+    (path / "checkpoint").symlink_to(tmp_path / "elsewhere")
+    assert record.inspect(path).cycle == 4
+    (tmp_path / "elsewhere").rename(tmp_path / "unmounted")
+    assert not record.is_kept(path)
+    with pytest.raises(RecordError, match="latest is damaged"):
+        load_either(path)
+
+
+def test_tables_that_another_process_is_writing_are_not_called_damaged(tmp_path):
+    path = without_checkpoint(fabricate(tmp_path / "whole"), tmp_path / "kept")
+    settings = json.loads((path / "config.json").read_text())["settings"]
+    assert [is_kept_to(path, settings, cycle) for cycle in (4, 5)] == [True, False]
+    (path / "metrics.csv").write_text("")
+    with pytest.raises(RecordError, match=r"metrics\.csv is damaged"):
+        is_kept_to(path, settings, 4)
+    (path / "lock").write_text("{}")
+    assert not is_kept_to(path, settings, 4)
+
+
 SPOILED = {
-    "another image's label": ("acquisitions", "label", -1, "7", "acquisitions.csv is damaged (it has images that"),
-    "no such image": ("acquisitions", "index", -1, "99999", "acquisitions.csv is damaged (it has images that"),
+    "another image's label": (
+        "acquisitions",
+        "label",
+        -1,
+        "x",
+        "acquisitions.csv is damaged (it has images that digits",
+    ),
+    "no such image": ("acquisitions", "index", -1, "99999", "acquisitions.csv is damaged (it has images that digits"),
+    "a negative image": ("acquisitions", "index", -1, "-1", "acquisitions.csv is damaged (it has images that digits"),
+    "half an image": ("acquisitions", "index", -1, "3.5", "acquisitions.csv is damaged (invalid literal for int()"),
+    "an image too far": (
+        "acquisitions",
+        "index",
+        -1,
+        "9" * 20,
+        "acquisitions.csv is damaged (index has a cell that is",
+    ),
+    "no image": ("acquisitions", "index", -1, "", "acquisitions.csv is damaged (index has a cell that is empty"),
+    "a label with a point": (
+        "acquisitions",
+        "label",
+        -1,
+        "5.0",
+        "acquisitions.csv is damaged (invalid literal for int()",
+    ),
     "a pick of another cycle": ("acquisitions", "cycle", -1, "0", "acquisitions.csv is damaged (its cycles have not"),
+    "a bin with a point": ("calibration", "cycle", 0, "0.0", "calibration.csv is damaged (invalid literal for int()"),
     "other labels": ("metrics", "labels", 0, "9", "metrics.csv is damaged (it has labels that no such run has"),
-    "a gap": ("metrics", "cycle", 1, "7", "csv is damaged (it"),
+    "a gap": ("metrics", "cycle", 1, "7", "metrics.csv is damaged (its cycles are not 0, 1, 2, ..."),
 }
 
 
-@pytest.mark.parametrize("what", [*SPOILED, "warm_start", "no calibration.csv", "other images", "other settings"])
-def test_what_a_run_cannot_go_on_from_stays_as_it_is(what, tmp_path, capsys):
-    settings = ["--arch=CNN", "--acquisition=random", f"--warm_start={str(what == 'warm_start').lower()}"]
-    assert main(tmp_path / "runs", *settings, "--max_labels=15") == 0
-    assert keep_all(tmp_path / "runs", tmp_path / "kept") == 0
+@pytest.fixture(scope="module")
+def kept_runs(tmp_path_factory):
+    """Directories of a small record each, by `warm_start`: CNN by random, three cycles, the second without a test."""
+    found = {}
+    for warm_start in ("false", "true"):
+        directory = tmp_path_factory.mktemp("kept")
+        settings = ["--arch=CNN", "--acquisition=random", "--test_every=2", f"--warm_start={warm_start}"]
+        assert main(directory / "runs", *settings, "--max_labels=20") == 0
+        assert keep_all(directory / "runs", directory / "kept") == 0
+        found[warm_start] = (directory / "kept", settings)
+    return found
+
+
+@pytest.mark.parametrize(
+    "what", [*SPOILED, "warm_start", "no calibration.csv", "no config.json", "other images", "other settings"]
+)
+def test_what_a_run_cannot_go_on_from_stays_as_it_is(what, kept_runs, tmp_path, capsys):
+    kept, settings = kept_runs["true" if what == "warm_start" else "false"]
+    shutil.copytree(kept, tmp_path / "kept")
     path = the_record(tmp_path / "kept")
     config = json.loads((path / "config.json").read_text())
     if what in SPOILED:
         table, column, row, value, words = SPOILED[what]
         rows = tables.from_text(table, (path / f"{table}.csv").read_text())
+        value = str((int(rows[row][column]) + 1) % 10) if value == "x" else value
         assert rows[row][column] != value
         rows[row][column] = value
         (path / f"{table}.csv").write_text(tables.to_text(table, rows))
@@ -142,6 +239,8 @@ def test_what_a_run_cannot_go_on_from_stays_as_it_is(what, tmp_path, capsys):
     elif what == "no calibration.csv":
         (path / "calibration.csv").unlink()
         words = "calibration.csv is damaged (it is missing)"
+    elif what == "no config.json":
+        words = "config.json is damaged (it is missing)"
     elif what == "other images":
         config["dataset"]["sha256"] = "0"
         words = "was made with other images than this digits"
@@ -149,9 +248,10 @@ def test_what_a_run_cannot_go_on_from_stays_as_it_is(what, tmp_path, capsys):
         config["settings"]["arch"] = "BNN"
         words = "holds a run of another configuration (arch=BNN there, CNN here)"
     (path / "config.json").write_text(json.dumps(config))
+    if what == "no config.json":
+        (path / "config.json").unlink()
     before = {p.name: p.read_bytes() for p in path.iterdir()}
-    capsys.readouterr()
-    assert main(tmp_path / "kept", *settings, "--max_labels=20") == 1
+    assert main(tmp_path / "kept", *settings, "--max_labels=25") == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ") and words in error
     assert {p.name: p.read_bytes() for p in path.iterdir()} == before
@@ -161,66 +261,44 @@ class Killed(BaseException):
     """The end of the process, as far as the code under test can tell."""
 
 
-def test_a_kill_at_any_instant_of_the_first_commit_loses_nothing(tmp_path, monkeypatch):
-    config = ActiveLearningConfig(dataset="digits", max_labels=60, output_dir=str(tmp_path / "runs"))
-    whole = fabricate(tmp_path / "whole", cycles=4)
-    facts = json.loads((whole / "config.json").read_text())
-    facts["dataset"]["sha256"] = "0"
-    goal = record.inspect(whole)
-    kept = without_checkpoint(fabricate(tmp_path / "short", cycles=3), tmp_path / "kept")
-    for name in ("metrics", "acquisitions", "posterior", "calibration"):
-        rows = [row for row in goal.rows[name] if int(row["cycle"]) < 3]
-        (kept / f"{name}.csv").write_text(tables.to_text(name, rows))
-    (kept / "config.json").write_text(json.dumps(facts))
-    labels = np.arange(1000) % 10
-    dataset = types.SimpleNamespace(train_labels=labels, name="digits")
-    order = np.array(record.acquired_order(goal))
-    acquired = {"image": np.zeros([len(order), 1]), "label": labels[order], "index": order, "cycle": order}
+@pytest.mark.parametrize("how", ["kill", "full disk"])
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
+def test_an_end_at_any_instant_of_the_first_commit_loses_nothing(how, every, tmp_path, monkeypatch, capsys):
+    settings = ["--arch=CNN", "--acquisition=max_entropy", "--test_every=2"]
+    assert main(tmp_path / "runs", *settings, "--max_labels=15") == 0  # with a test at its end that is to be forgotten
+    assert keep_all(tmp_path / "runs", tmp_path / "kept") == 0
+    steps, step, end = [], files._step, None
 
-    def go_on(path):
-        with RecordLock(path) as lock:
-            book = record.Record(path, lock)
-            before = kept_state(path, config, dataset, facts) if record.is_kept(path) else None
-            state = book.open(facts, before)
-            assert state.cycle in (2, 3)
-            if state.cycle == 2:
-                book.commit(goal, acquired)
-            else:
-                book.publish(goal, acquired)
-
-    steps, step, death = [], files._step, None
-
-    def count_or_die(path):
-        steps.append(path)
-        if len(steps) == death:
-            raise Killed
+    def count_or_end(path):
+        steps.append(path.name)
+        if len(steps) == end:
+            raise Killed if how == "kill" else OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         step(path)
 
-    monkeypatch.setattr(files, "_step", count_or_die)
-    expected = None
-    for death in [None, *range(1, 100)]:
+    def go_on(name):
         steps.clear()
-        path = tmp_path / f"record{death}"
-        shutil.copytree(kept, path)
-        try:
-            go_on(path)
-            done = True
-        except Killed:
-            done = False
-            assert record.is_kept(path) or record.inspect(path).cycle == 3
-            death = None
-            shutil.rmtree(path / "lock", ignore_errors=True)
-            go_on(path)
-        found = {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
-        expected = expected or found
-        assert found == expected
-        assert sorted(found) == sorted(
-            ["config.json", "acquired.npz", "checkpoint/000003.npz", "checkpoint/latest",
-             *(f"{name}.csv" for name in tables.COLUMNS)]
-        )  # fmt: skip
-        if done and path.name != "recordNone":
-            break
-    assert len(steps) > 30
+        return main(tmp_path / name, *settings, "--max_labels=20")
+
+    monkeypatch.setattr(files, "_step", count_or_end)
+    shutil.copytree(tmp_path / "kept", tmp_path / "whole")
+    assert go_on("whole") == 0
+    expected, of_all = content(the_record(tmp_path / "whole")), list(steps)
+    begins, ends = of_all.index("000001.npz") + 1, len(of_all) - of_all[::-1].index("000001.npz")  # written; removed
+    renamed = of_all.index("checkpoint") + 1
+    assert begins < renamed < ends and of_all[renamed] == "checkpoint"
+    for number in sorted({*range(begins, ends + 1, every), *range(renamed, renamed + 4)}):
+        name, end = f"at {number}", number
+        shutil.copytree(tmp_path / "kept", tmp_path / name)
+        path = the_record(tmp_path / name)
+        if how == "kill":
+            with pytest.raises(Killed):
+                go_on(name)
+        else:
+            assert go_on(name) == 1 and "nothing that was committed is lost" in capsys.readouterr().err
+        assert record.is_kept(path) if number <= renamed else record.inspect(path).cycle == 2
+        end = None
+        assert go_on(name) == 0
+        assert content(path) == expected and not (path / "checkpoint.new").exists()
 
 
 def test_a_state_is_what_the_tables_say(tmp_path):

@@ -110,7 +110,9 @@ def test_the_first_cell_keeps_the_tensorflow_that_is_there():
     for name in module.NOTEBOOKS:
         cell = notebook(name).cells[1].source
         assert "--no-deps" in cell and "--constraint there.txt tensorflow " in cell
-        assert cell.index("find_spec") < cell.index("--constraint") < cell.index("--no-deps")  # what is found comes last
+        assert (
+            cell.index("find_spec") < cell.index("--constraint") < cell.index("--no-deps")
+        )  # what is found comes last
 
 
 def test_notebooks_open_in_colab():

@@ -11,7 +11,7 @@ from experiments.active_learning.config import result_settings
 from experiments.errors import UserError
 from experiments.records import facts, figures, record, tables
 from experiments.records.checkpoint import State
-from experiments.records.kept import cycles_in, kept_state
+from experiments.records.kept import is_kept_to, kept_state
 from experiments.records.load import load_run
 from experiments.records.lock import RecordLock
 from experiments.records.paths import record_path
@@ -29,8 +29,7 @@ def is_complete(config, path):
         return False
     settings = stored_settings(config, path)
     if record.is_kept(path):
-        record.check_settings(path, record.read_config(path), settings)
-        return cycles_in(path) > config.last_cycle
+        return is_kept_to(path, settings, config.last_cycle)
     state = record.finished_state(path, settings)
     return bool(state) and state.cycle >= config.last_cycle
 
@@ -178,7 +177,7 @@ class _Cycles:
         return self._picks(0, indices, [None] * len(indices))
 
     def _restore(self, state):
-        self.rows = {name: list(rows) for name, rows in state.rows.items()}
+        self.rows = {name: [dict(row) for row in rows] for name, rows in state.rows.items()}
         self.global_step = state.global_step
         indices = tables.column(self.rows["acquisitions"], "index", int)
         labels = tables.column(self.rows["acquisitions"], "label", int)
@@ -243,7 +242,8 @@ class _Cycles:
 
     def _go_on(self):
         """The picks after a cycle that no acquisition followed, or of which only the tables were kept."""
-        self._forget_extra_test()
+        if not self.rows["metrics"][-1]["score_seconds"]:
+            self._forget_extra_test()
         self.watch.begin_cycle()
         if not self.learner.is_fitted and self.config.acquisition != "random":
             self.watch.write(f"the record was kept without its network: cycle {self.learner.cycle} is fitted again")

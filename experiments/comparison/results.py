@@ -11,6 +11,7 @@ from experiments.classification.place import record_path
 from experiments.errors import RecordError
 from experiments.records import record
 from experiments.records.files import LOCK, exists
+from experiments.records.layout import has_checkpoint
 from experiments.records.load import Run, load_either
 from experiments.studies.collect import COMPLETE, DAMAGED, MISSING, PARTIAL
 
@@ -80,7 +81,7 @@ def _read(config, path):
     names = [field.name for field in dataclasses.fields(config) if field.metadata["in_record"]]
     settings = {name: getattr(config, name) for name in names if name not in config.meaningless}
     record.check_settings(path, known, {name: value for name, value in settings.items() if value != "auto"})
-    if (path / "checkpoint").exists() and record.inspect(path) is None:
+    if has_checkpoint(path) and record.inspect(path) is None:
         return Row(config, path, PARTIAL, "begun, no epoch finished")
     run = load_either(path)
     last = last_epoch(run.tables["metrics"]["val_error"], config.epochs, config.patience)

@@ -97,12 +97,21 @@ def begin(directory, before, state):
       state: the `State` to commit.
     """
     directory = pathlib.Path(directory)
-    new = directory.with_name(f"{directory.name}.new")
-    shutil.rmtree(new, ignore_errors=True)  # of a process that was killed here
+    remove_begun(directory)
+    new = _begun(directory)
     new.mkdir()
     files.write_bytes(new / f"{before.cycle:06d}.npz", to_bytes(before))  # whose tables may stay if we are killed
     write(new, state)
     files.rename_directory(new, directory)
+
+
+def remove_begun(directory):
+    """Removes what a process that was killed in `begin` left; only for the holder of the record's lock."""
+    shutil.rmtree(_begun(directory), ignore_errors=True)
+
+
+def _begun(directory):
+    return pathlib.Path(directory).with_name(f"{pathlib.Path(directory).name}.new")
 
 
 def read(directory, layout=ACTIVE_LEARNING):

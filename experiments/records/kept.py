@@ -2,12 +2,14 @@
 
 All that active learning carries from cycle to cycle is which images are labelled: every cycle begins with fresh initial
 values, and its randomness follows from the seed and its number. So what the tables say is enough. The network of their
-last cycle is fitted again when it is needed, to score the pool; on the same machine it is the same, bit for bit.
+last cycle is fitted again when it is needed, to score the pool; on the same machine it is the same, bit for bit. (With
+XLA as long as `max_labels` stays below the power of two, from 1,024 on, that the training program is made for.)
 """
 
 import numpy as np
 
-from experiments.records import checkpoint, record
+from experiments.errors import RecordError
+from experiments.records import checkpoint, files, record
 from experiments.records.load import load_rows, load_tables
 
 
@@ -27,7 +29,7 @@ def kept_state(path, config, dataset, facts):
       RecordError: if the record is damaged or of another configuration, or the run needs the weights of its last
         cycle (`warm_start`).
     """
-    known = record.read_config(path)
+    known = _configuration(path)
     record.check_settings(path, known, facts["settings"])
     record.check_images(path, known, facts)
     if config.warm_start:
@@ -50,9 +52,27 @@ def kept_state(path, config, dataset, facts):
     return checkpoint.State(last, config.training_steps(last_cycle=last), rows, {}, [], {})
 
 
+def _configuration(path):
+    known = record.read_config(path)
+    if known is None:
+        raise checkpoint.damaged(path / "config.json", "it is missing")
+    return known
+
+
 def _are_its(indices, labels, all_labels):
     """Whether images have the labels that a data set says."""
     return np.all((indices >= 0) & (indices < len(all_labels))) and np.array_equal(labels, all_labels[indices])
+
+
+def is_kept_to(path, settings, last_cycle):
+    """Whether a kept record holds this cycle; RecordError if it is damaged or of other `settings`."""
+    try:
+        record.check_settings(path, _configuration(path), settings)
+        return cycles_in(path) > last_cycle
+    except RecordError:
+        if files.exists(path / files.LOCK):  # perhaps it is just going on: whoever opens it takes the lock first
+            return False
+        raise
 
 
 def cycles_in(path):

@@ -127,6 +127,11 @@ def devices_sentence(counts):
     )
 
 
+def has_checkpoint(path):
+    """Whether a record has a directory of checkpoints, which may be a link to one that is not there now."""
+    return os.path.lexists(os.path.join(path, CHECKPOINTS))
+
+
 def is_record(path):
     """Whether a directory is a record, whole or not; also if it is there and may not be looked into."""
     try:

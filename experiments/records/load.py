@@ -9,7 +9,7 @@ import numpy as np
 from bayes_layers.models.architectures import NETWORKS, is_bayesian
 from experiments.errors import RecordError
 from experiments.records import checkpoint, record, tables
-from experiments.records.layout import layout_of
+from experiments.records.layout import has_checkpoint, layout_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +119,7 @@ def load_rows(path):
 
 def load_either(path):
     """`load_run`, or `load_tables` of a record that was kept without its checkpoint."""
-    return load_run(path) if (pathlib.Path(path) / "checkpoint").exists() else load_tables(path)
+    return load_run(path) if has_checkpoint(path) else load_tables(path)
 
 
 def _is_whole(run, name):
@@ -146,7 +146,7 @@ def _rows(file, name, layout):
         if name == "metrics" and not rows:
             raise ValueError("it has no rows")
         for column in set(layout.columns[name]) - {"layer"}:
-            tables.column(rows, column)
+            tables.check_numbers(rows, column)
         return rows
     except (FileNotFoundError, ValueError) as error:
         raise checkpoint.damaged(file, error) from error

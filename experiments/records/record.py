@@ -16,7 +16,7 @@ from experiments.errors import RecordError, UserError
 from experiments.records import checkpoint, files, tables
 from experiments.records.checkpoint import damaged
 from experiments.records.configuration import check_configuration
-from experiments.records.layout import ACTIVE_LEARNING, layout_of
+from experiments.records.layout import ACTIVE_LEARNING, has_checkpoint, layout_of
 
 ACQUIRED = "acquired.npz"
 
@@ -62,6 +62,10 @@ class Record:
         if known:
             history = list(known.get("history", []))
             self.changes = _differences(known, facts)
+            if kept and self.changes:
+                self.changes.append(
+                    f"weights of {self.layout.unit} {kept.cycle}: not kept -> fitted again where needed"
+                )
             if self.changes and (not history or history[-1]["changes"] != self.changes):
                 begins = state.cycle + 1 if state else self.layout.first
                 history.append({f"from_{self.layout.unit}": begins, "changes": self.changes})
@@ -72,6 +76,7 @@ class Record:
         self._kept = kept
         if not kept:
             self._checkpoints.mkdir(exist_ok=True)
+        checkpoint.remove_begun(self._checkpoints)
         for directory in (self.path, self._checkpoints):
             files.remove_temporaries(directory)
         if facts != known:
@@ -79,7 +84,12 @@ class Record:
         return state
 
     def publish(self, state, acquired=None):
-        """Rewrites tables and acquired images (if any) from a committed state, and removes older checkpoints."""
+        """Rewrites tables and acquired images (if any) from a committed state, and removes older checkpoints.
+
+        Before the first commit after a kept state there is nothing to do: the tables that were kept are all there is.
+        """
+        if self._kept:
+            return
         for name, text in state.texts.items():
             self._write_if_new(f"{name}.csv", text.encode())
         if acquired is not None:
@@ -198,7 +208,7 @@ def inspect(path, settings=None):
 
 def is_kept(path):
     """Whether a record was kept without its checkpoint, which others have from their first cycle or epoch on."""
-    return (path / "metrics.csv").exists() and not (path / "checkpoint").exists()
+    return (path / "metrics.csv").exists() and not has_checkpoint(path)
 
 
 def without_checkpoint(path):

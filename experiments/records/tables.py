@@ -27,6 +27,8 @@ COLUMNS = {
     "calibration": ("cycle", "bin", "count", "confidence", "accuracy"),
 }
 
+WHOLE_NUMBERS = {"cycle", "epoch", "rank", "index", "label", "labels", "bin", "count"}  # columns without empty cells
+
 TIME_COLUMNS = ("train_seconds", "score_seconds", "test_seconds")
 
 
@@ -93,3 +95,11 @@ def column(rows, name, kind=float):
     if any(value != value for value in values):
         raise ValueError(f"{name} is nan")
     return values
+
+
+def check_numbers(rows, name):
+    """Raises ValueError unless a column of any table holds what is written there."""
+    if name not in WHOLE_NUMBERS:
+        column(rows, name)
+    elif not all(value is not None and abs(value) < 2**63 for value in column(rows, name, int)):
+        raise ValueError(f"{name} has a cell that is empty, or no such number")

@@ -9,6 +9,7 @@ from experiments.active_learning.config import ActiveLearningConfig, result_sett
 from experiments.errors import RecordError
 from experiments.records import files, record, tables
 from experiments.records.checkpoint import damaged
+from experiments.records.layout import has_checkpoint
 from experiments.records.paths import record_path
 from experiments.studies import grid
 
@@ -89,7 +90,7 @@ def _read(config, path, dataset):
         return Row(config, path, MISSING, "not begun")
     expected = {name: value for name, value in result_settings(config).items() if value != "auto"}
     expected["dataset"] = dataset
-    is_kept = not (path / "checkpoint").exists()
+    is_kept = not has_checkpoint(path)
     if not is_kept:
         state = record.inspect(path, expected)
         rows = state.rows["metrics"] if state else []
@@ -107,7 +108,10 @@ def _place(known):
 
 def _small(file):
     try:
-        return tables.from_text("metrics", file.read_text())
+        rows = tables.from_text("metrics", file.read_text())
+        if not rows:
+            raise ValueError("it has no rows")
+        return rows
     except (FileNotFoundError, ValueError) as error:  # a run that has only begun has a directory of checkpoints
         raise damaged(file, error) from error
 

@@ -43,10 +43,11 @@ def describe(config, dataset):
 
 
 def _steps_left(row):
-    if row.state == collect.COMPLETE:
+    done = len(row.metrics.get("labels", ()))
+    if row.state == collect.COMPLETE or done > row.config.last_cycle:
         return 0
     is_fitted_again = row.is_kept and row.config.acquisition != "random"  # its last cycle, to score the pool
-    return row.config.training_steps(first_cycle=len(row.metrics.get("labels", ())) - is_fitted_again)
+    return row.config.training_steps(first_cycle=done - is_fitted_again)
 
 
 def _recorded_dataset(config):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -392,6 +393,11 @@ def test_an_unfinished_kept_record_is_continued_unless_it_needs_its_weights(tmp_
         assert sweep.main(["sweep", *flags, f"--acquisitions={acquisition}"]) == 0
         said = capsys.readouterr().out
         assert said.endswith(f"0 of 1 runs are complete; {steps} minibatch steps are left\n")
+    config = next(config for config in kept if config.acquisition == "bald").replace(max_labels=30, warm_start=False)
+    shutil.rmtree(record_path(config, "digits"))
+    write(config, "digits", [0.1, None])  # far enough, but not tested there
+    assert sweep.main(["sweep", *flags, "--acquisitions=bald", "--max_labels=30"]) == 0
+    assert capsys.readouterr().out.endswith("0 of 1 runs are complete; 0 minibatch steps are left\n")
 
 
 @pytest.mark.parametrize("name", ["layer_position", "sweep"])

@@ -52,7 +52,7 @@ def label_with(path, text):
         (lambda p: (p / "checkpoint" / "latest").write_text("{}"), "not a pointer"),
         (lambda p: label_with(p, "-1"), "labels that no data set has"),
         (lambda p: label_with(p, "1000000000"), "labels that no data set has"),
-        (lambda p: label_with(p, ""), "labels that no data set has"),
+        (lambda p: label_with(p, ""), "label has a cell that is empty"),
         (lambda p: (p / "acquired.npz").write_bytes(b"PK"), "acquired.npz is damaged"),
         (lambda p: (p / "acquisitions.csv").write_bytes(b"\xff"), "acquisitions.csv is damaged"),
     ],
