@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import hashlib
+import importlib
+import logging
 import os
 import pathlib
 import re
@@ -143,9 +145,8 @@ def _warn_about_digits(why):
 
 def _load_tfds(name, data_dir):
     directory, title = tfds_dir(data_dir), TITLES[name]
+    tfds = _import_tfds(title)
     try:
-        import tensorflow_datasets as tfds
-
         tfds.disable_progress_bar()
         builder = tfds.builder(name, data_dir=str(directory))
         try:
@@ -164,6 +165,26 @@ def _load_tfds(name, data_dir):
             f"{title} in {directory} cannot be read ({first_line[:200]}); delete that copy to have it made again, "
             "give another --data_dir, or --dataset=digits"
         ) from error
+
+
+def _import_tfds(title):
+    """TFDS, which logs what goes wrong while it is imported, and is then a module without content."""
+    log = logging.getLogger("absl")
+    before, log.disabled = log.disabled, True
+    try:
+        import tensorflow_datasets as tfds
+
+        if not hasattr(tfds, "builder"):
+            importlib.import_module("tensorflow_datasets.public_api")  # raises what was logged
+            raise ImportError("it is without content")
+        return tfds
+    except Exception as error:
+        raise DataError(
+            f"{title} needs tensorflow-datasets, which cannot be imported ({' '.join(str(error).split())[:300]}); "
+            "mend the installation, or give --dataset=digits"
+        ) from error
+    finally:
+        log.disabled = before
 
 
 def _prepare_and_read(tfds, builder, directory):

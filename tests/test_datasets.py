@@ -1,7 +1,9 @@
 """The embedded digits, MNIST through TFDS, and what happens without a network."""
 
 import dataclasses
+import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -52,6 +54,21 @@ def test_without_data_and_network_mnist_is_one_clear_error(offline, tmp_path):
         datasets.load("mnist", str(tmp_path))
     with pytest.raises(DataError, match=r"--data_dir=.*is not a directory"):
         datasets.resolve("auto", str(tmp_path / "none"))
+
+
+def test_tfds_that_cannot_be_imported_is_one_clear_error(tmp_path, monkeypatch):
+    """It logs the error and leaves an empty module: with a protobuf older than that of tensorflow-metadata, say."""
+    directory, words = prepared(tmp_path), "MNIST needs tensorflow-datasets, which cannot be imported "
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "tensorflow_datasets", types.ModuleType("tensorflow_datasets"))
+        with pytest.raises(DataError, match=words + r"\(it is without content\); mend the installation"):
+            datasets.load("mnist", directory)
+        patch.delitem(sys.modules, "tensorflow_datasets.public_api")
+        with pytest.raises(DataError, match=words + r"\(No module named 'tensorflow_datasets.public_api'"):
+            datasets.load("mnist", directory)
+        patch.setitem(sys.modules, "tensorflow_datasets", None)
+        with pytest.raises(DataError, match=words + r"\(import of tensorflow_datasets halted"):
+            datasets.load("mnist", directory)
 
 
 def prepared(directory, damage=False):

@@ -4,10 +4,13 @@ import csv
 import importlib
 import importlib.util
 import json
+import os
 import pathlib
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -110,6 +113,21 @@ def test_kept_records_are_whole_and_small():
         assert (path.parent / "metrics.csv").exists()
     assert not [p for p in (ROOT / "results").rglob("*") if p.suffix in (".npz", ".tmp") or "tfevents" in p.name]
     assert sum(p.stat().st_size for p in (ROOT / "results").rglob("*") if p.is_file()) < 20e6
+
+
+def test_unfinished_runs_go_on_by_the_command_that_is_given(tmp_path):
+    (line,) = re.findall(r"^(mkdir .* && .*\\\n.*)$", (ROOT / "results" / "README.md").read_text(), re.M)
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(
+        f"{line} --dry_run", shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    kept = [path.parent for path in (ROOT / "results" / "al_mnist").rglob("config.json")]
+    unfinished = [path for path in kept if len((path / "metrics.csv").read_text().splitlines()) < 1 + 29]
+    begun = [line.split()[1] for line in said if line.startswith("partial")]
+    assert sorted(begun) == sorted(f"runs/{path.relative_to(ROOT / 'results')}" for path in unfinished)
+    assert sum(line.startswith("complete") for line in said) > 10
 
 
 def test_keeping_records(tmp_path, capsys):

@@ -1,4 +1,7 @@
-"""What runs cost: seconds per architecture, for the paper's "maintain the speed"."""
+"""What runs cost: seconds per architecture, for the paper's "maintain the speed".
+
+Sums are `math.fsum`'s: Python 3.12 adds floats in another way than 3.11.
+"""
 
 import math
 
@@ -26,21 +29,22 @@ def cost_csv(rows):
 def _cost(key, group):
     scored = [row for row in group if row.config.acquisition != "random"]
     cycles = sum(len(row.metrics["labels"]) for row in group)
-    seconds = {name: sum(_sum(row.metrics[f"{name}_seconds"]) for row in group) for name in ("train", "score", "test")}
+    parts = ("train", "score", "test")
+    seconds = {name: math.fsum(_known([row.metrics[f"{name}_seconds"] for row in group])) for name in parts}
     return {
         **dict(zip(("arch", "acquisition", "device", "threads", "precision", "jit_compile"), key, strict=True)),
         "runs": len(group),
-        "seconds_per_run": sum(seconds.values()) / len(group),
+        "seconds_per_run": math.fsum(seconds.values()) / len(group),
         "train_seconds_per_cycle": seconds["train"] / cycles,
         "score_seconds_per_scored_cycle": _mean([row.metrics["score_seconds"] for row in scored]),
         "test_seconds_per_tested_cycle": _mean([row.metrics["test_seconds"] for row in group]),
     }
 
 
-def _sum(column):
-    return float(sum(value for value in column if not math.isnan(value)))
+def _known(columns):
+    return [value for column in columns for value in column if not math.isnan(value)]
 
 
 def _mean(columns):
-    values = [value for column in columns for value in column if not math.isnan(value)]
-    return float(sum(values) / len(values)) if values else None
+    values = _known(columns)
+    return math.fsum(values) / len(values) if values else None
