@@ -31,6 +31,7 @@ def functional():
 
 @pytest.fixture(scope="module")
 def sequential():
+    tf_keras.utils.set_random_seed(0)
     stack = [
         layers.Flatten(name="flat"),
         layers.Dense(5, activation="tanh", name="hidden"),
