@@ -100,7 +100,10 @@ def keep(found, record, target, unfinished=False):
         contents = _small(record)
     except (RecordError, OSError) as error:
         return "it is just being written; give the same command again" if is_busy else str(error)
-    return _why_not_to(target, found, contents) or _write(target, contents)
+    why = _why_not_to(target, found, contents)
+    if not why:
+        _write(target, contents)
+    return why
 
 
 def _small(record):
@@ -128,7 +131,6 @@ def _write(target, contents):
     target.mkdir(parents=True, exist_ok=True)
     for name, data in contents.items():  # the last one makes it a record
         files.write_bytes(target / name, data)
-    return ""
 
 
 main = entry.point(work, KeepSettings, description=__doc__, first="records")

@@ -9,16 +9,21 @@ import types
 import numpy as np
 import pytest
 
-from experiments import al_mnist, datasets, keep
+from experiments import al_mnist, datasets, keep, sweep
 from experiments.active_learning.config import ActiveLearningConfig
 from experiments.active_learning.learner import ActiveLearner
 from experiments.errors import RecordError
+from experiments.launchers.single import FAILED, answer
 from experiments.records import checkpoint, files, record, tables
 from experiments.records.kept import is_kept_to, kept_state
 from experiments.records.load import load_either
 from experiments.records.paths import record_path
+from experiments.studies import grid
+from experiments.studies.config import StudyConfig
 from tests.conftest import TINY, content, the_record
 from tests.fabricated import fabricate
+from tests.launchers.test_sweep import Scripted
+from tests.studies.written import curve, write
 
 PLACE = ("al_mnist", "digits")
 
@@ -173,36 +178,18 @@ def test_tables_that_another_process_is_writing_are_not_called_damaged(tmp_path)
     assert not is_kept_to(path, settings, 4)
 
 
-SPOILED = {
-    "another image's label": (
-        "acquisitions",
-        "label",
-        -1,
-        "x",
-        "acquisitions.csv is damaged (it has images that digits",
-    ),
-    "no such image": ("acquisitions", "index", -1, "99999", "acquisitions.csv is damaged (it has images that digits"),
-    "a negative image": ("acquisitions", "index", -1, "-1", "acquisitions.csv is damaged (it has images that digits"),
-    "half an image": ("acquisitions", "index", -1, "3.5", "acquisitions.csv is damaged (invalid literal for int()"),
-    "an image too far": (
-        "acquisitions",
-        "index",
-        -1,
-        "9" * 20,
-        "acquisitions.csv is damaged (index has a cell that is",
-    ),
-    "no image": ("acquisitions", "index", -1, "", "acquisitions.csv is damaged (index has a cell that is empty"),
-    "a label with a point": (
-        "acquisitions",
-        "label",
-        -1,
-        "5.0",
-        "acquisitions.csv is damaged (invalid literal for int()",
-    ),
-    "a pick of another cycle": ("acquisitions", "cycle", -1, "0", "acquisitions.csv is damaged (its cycles have not"),
-    "a bin with a point": ("calibration", "cycle", 0, "0.0", "calibration.csv is damaged (invalid literal for int()"),
-    "other labels": ("metrics", "labels", 0, "9", "metrics.csv is damaged (it has labels that no such run has"),
-    "a gap": ("metrics", "cycle", 1, "7", "metrics.csv is damaged (its cycles are not 0, 1, 2, ..."),
+SPOILED = {  # table, column, row, what is written there, what is said
+    "another image's label": ("acquisitions", "label", -1, "another", "it has images that digits does not have"),
+    "no such image": ("acquisitions", "index", -1, "99999", "it has images that digits does not have"),
+    "a negative image": ("acquisitions", "index", -1, "-1", "it has images that digits does not have"),
+    "half an image": ("acquisitions", "index", -1, "3.5", "invalid literal for int()"),
+    "an image too far": ("acquisitions", "index", -1, "9" * 20, "index has a cell that is empty, or no such number"),
+    "no image": ("acquisitions", "index", -1, "", "index has a cell that is empty, or no such number"),
+    "a label with a point": ("acquisitions", "label", -1, "5.0", "invalid literal for int()"),
+    "a pick of another cycle": ("acquisitions", "cycle", -1, "0", "its cycles have not the images that such a run"),
+    "a bin with a point": ("calibration", "cycle", 0, "0.0", "invalid literal for int()"),
+    "other labels": ("metrics", "labels", 0, "9", "it has labels that no such run has"),
+    "a gap": ("metrics", "cycle", 1, "7", "its cycles are not 0, 1, 2, ..."),
 }
 
 
@@ -229,8 +216,9 @@ def test_what_a_run_cannot_go_on_from_stays_as_it_is(what, kept_runs, tmp_path, 
     config = json.loads((path / "config.json").read_text())
     if what in SPOILED:
         table, column, row, value, words = SPOILED[what]
+        words = f"{table}.csv is damaged ({words}"
         rows = tables.from_text(table, (path / f"{table}.csv").read_text())
-        value = str((int(rows[row][column]) + 1) % 10) if value == "x" else value
+        value = str((int(rows[row][column]) + 1) % 10) if value == "another" else value
         assert rows[row][column] != value
         rows[row][column] = value
         (path / f"{table}.csv").write_text(tables.to_text(table, rows))
@@ -313,6 +301,30 @@ def test_a_state_is_what_the_tables_say(tmp_path):
     assert state.global_step == 7 * (1 + 2 + 2 + 3)  # 20, 30, 40 and 50 labels in batches of 20
     with pytest.raises(RecordError, match="cannot be continued"):
         kept_state(path, config.replace(warm_start=True), dataset, facts)
+
+
+def test_an_unfinished_kept_record_is_continued_unless_it_needs_its_weights(tmp_path, capsys):
+    for warm_start in (False, True):
+        study = StudyConfig(archs="CNN,BNN", acquisitions="random,bald", seeds=1, output_dir=str(tmp_path),
+                            max_labels=40, warm_start=warm_start)  # fmt: skip
+        kept = [config.replace(max_labels=40) for config in grid.runs(study) if config.arch == "CNN"]
+        paths = [write(config, "digits", curve(config, 0.1)[:2]) for config in kept]
+        launcher = Scripted(*[answer(FAILED, "scripted")] * 4)
+        failures = list(sweep.sweep(study, "digits", launcher).values())
+        assert len(failures) == 4 and sorted(launcher.started) == ["BNN"] * 2 + ["CNN"] * 2 * (not warm_start)
+        assert set(failures) - {"scripted"} == (
+            {f"{path} was kept without its checkpoint/, and cannot be continued; give the --output_dir of its runs"
+             for path in paths} if warm_start else set())  # fmt: skip
+    flags = ["--archs=CNN", "--seeds=1", "--max_labels=40", "--dataset=digits", "--dry_run", f"--output_dir={tmp_path}"]
+    for acquisition, steps in (("random", 200), ("bald", 400)):  # one step an epoch; bald needs the last network again
+        assert sweep.main(["sweep", *flags, f"--acquisitions={acquisition}"]) == 0
+        said = capsys.readouterr().out
+        assert said.endswith(f"0 of 1 runs are complete; {steps} minibatch steps are left\n")
+    config = next(config for config in kept if config.acquisition == "bald").replace(max_labels=30, warm_start=False)
+    shutil.rmtree(record_path(config, "digits"))
+    write(config, "digits", [0.1, None])  # far enough, but not tested there
+    assert sweep.main(["sweep", *flags, "--acquisitions=bald", "--max_labels=30"]) == 0
+    assert capsys.readouterr().out.endswith("0 of 1 runs are complete; 0 minibatch steps are left\n")
 
 
 def test_the_restored_learner_fits_when_it_must():

@@ -59,7 +59,6 @@ class Record:
         self.changes = []
         if known:
             check_images(self.path, known, facts)
-        if known:
             history = list(known.get("history", []))
             self.changes = _differences(known, facts)
             if kept and self.changes:

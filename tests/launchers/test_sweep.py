@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -374,30 +373,6 @@ def test_without_ray_one_line_names_the_extra(tmp_path, monkeypatch, capsys):
     assert sweep.main(["x", *arguments]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: --launcher=ray needs the package ray") and "'.[cluster]'" in line
-
-
-def test_an_unfinished_kept_record_is_continued_unless_it_needs_its_weights(tmp_path, capsys):
-    for warm_start in (False, True):
-        study = StudyConfig(archs="CNN,BNN", acquisitions="random,bald", seeds=1, output_dir=str(tmp_path),
-                            max_labels=40, warm_start=warm_start)  # fmt: skip
-        kept = [config.replace(max_labels=40) for config in grid.runs(study) if config.arch == "CNN"]
-        paths = [write(config, "digits", curve(config, 0.1)[:2]) for config in kept]
-        launcher = Scripted(*[answer(FAILED, "scripted")] * 4)
-        failures = list(sweep.sweep(study, "digits", launcher).values())
-        assert len(failures) == 4 and sorted(launcher.started) == ["BNN"] * 2 + ["CNN"] * 2 * (not warm_start)
-        assert set(failures) - {"scripted"} == (
-            {f"{path} was kept without its checkpoint/, and cannot be continued; give the --output_dir of its runs"
-             for path in paths} if warm_start else set())  # fmt: skip
-    flags = ["--archs=CNN", "--seeds=1", "--max_labels=40", "--dataset=digits", "--dry_run", f"--output_dir={tmp_path}"]
-    for acquisition, steps in (("random", 200), ("bald", 400)):  # one step an epoch; bald needs the last network again
-        assert sweep.main(["sweep", *flags, f"--acquisitions={acquisition}"]) == 0
-        said = capsys.readouterr().out
-        assert said.endswith(f"0 of 1 runs are complete; {steps} minibatch steps are left\n")
-    config = next(config for config in kept if config.acquisition == "bald").replace(max_labels=30, warm_start=False)
-    shutil.rmtree(record_path(config, "digits"))
-    write(config, "digits", [0.1, None])  # far enough, but not tested there
-    assert sweep.main(["sweep", *flags, "--acquisitions=bald", "--max_labels=30"]) == 0
-    assert capsys.readouterr().out.endswith("0 of 1 runs are complete; 0 minibatch steps are left\n")
 
 
 @pytest.mark.parametrize("name", ["layer_position", "sweep"])
