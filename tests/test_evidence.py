@@ -158,6 +158,7 @@ def test_the_page_on_racing_says_what_was_counted():
     text = (ROOT / "docs" / "racing.md").read_text()
     names = ("var_ratios", "hard_var_ratios", "max_entropy", "bald", "mean_std")
     for file, places in (("racing_evidence", ("arch", "labels", "pool")),
+                         ("racing_evidence_whole_pool", ("arch", "labels", "pool")),
                          ("racing_evidence_settings", ("arch", "mu_init", "kl_scale"))):  # fmt: skip
         rows = rows_of(ROOT / "docs" / "data" / f"{file}.csv")
         cells = {}
