@@ -4,6 +4,14 @@ import functools
 import pathlib
 
 CPUINFO = "/proc/cpuinfo"
+INSTRUCTIONS = {  # the wider first; the first four switch TensorFlow's oneDNN kernels on, if nothing else is asked for
+    "amx_bf16": "AMX",
+    "avx512_bf16": "AVX-512 BF16",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX VNNI",
+    "avx512f": "AVX-512",
+    "avx2": "AVX2",
+}
 SMALLEST_MU = -6.0  # below, two draws may differ by less than bfloat16 can show in what follows them
 
 
@@ -15,6 +23,11 @@ def features(path=CPUINFO):
     except OSError:
         return frozenset()
     return frozenset(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))
+
+
+def instructions():
+    """The widest of the processor's vector instructions, "" where none of `INSTRUCTIONS` is known of it."""
+    return next((name for flag, name in INSTRUCTIONS.items() if flag in features()), "")
 
 
 def has_bfloat16():

@@ -37,6 +37,22 @@ def test_no_flags_can_be_read(tmp_path):
     assert processor.features(str(tmp_path / "nothing")) == frozenset()
 
 
+@pytest.mark.parametrize(
+    "flags, name",
+    [
+        (("sse2",), ""),
+        (("sse2", "avx2"), "AVX2"),
+        (("avx2", "avx512f"), "AVX-512"),
+        (("avx2", "avx512f", "avx512_vnni"), "AVX-512 VNNI"),
+        (("avx2", "avx512f", "avx512_vnni", "avx512_bf16"), "AVX-512 BF16"),
+        (("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"), "AMX"),
+    ],
+)
+def test_the_widest_instructions_are_named(flags_of, flags, name):
+    flags_of(*flags)
+    assert processor.instructions() == name
+
+
 def test_xla_is_for_gpus():
     assert processor.resolve_jit_compile("true") == "true"
     assert processor.resolve_jit_compile("auto") == str(processor.has_gpu()).lower()

@@ -8,7 +8,9 @@ import platform
 import subprocess
 
 import bayes_layers
+from bayes_layers import processor
 
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 PACKAGES = ("tensorflow", "tf_keras", "tensorflow-probability", "numpy")
 
 
@@ -67,14 +69,25 @@ def git_commit():
 
 
 def device():
-    """The GPU's name, or the processor's."""
+    """The GPU's name, or the processor's with what decides on its kernels, hence on the bits: "AMD EPYC (AVX2)".
+
+    Virtual machines call processors of different instructions by one name. `TF_ENABLE_ONEDNN_OPTS` is stated where
+    it is set.
+    """
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+    asked = os.environ.get(ONEDNN, "")
+    kernels = [processor.instructions(), asked and f"{ONEDNN}={asked}"]
+    kernels = ", ".join(filter(None, kernels))
+    return _processor() + (f" ({kernels})" if kernels else "")
+
+
+def _processor():
     try:
-        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        for line in pathlib.Path(processor.CPUINFO).read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     except OSError:

@@ -12,7 +12,9 @@ import zipfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from bayes_layers import processor
 from experiments.errors import RecordError
 from experiments.records import arrays, checkpoint, facts, files, record, tables
 from experiments.records.lock import RecordLock
@@ -204,6 +206,19 @@ def test_the_threads_that_tensorflow_was_told_are_stated(monkeypatch):
     for nothing in ("", "0", "x"):
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", nothing)
         assert facts.threads() == allowed
+
+
+def test_the_device_tells_processors_of_one_name_apart(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    devices = []
+    for flags in ((), ("avx2",), ("avx2", "avx512f", "avx512_bf16")):
+        monkeypatch.setattr(processor, "features", lambda flags=flags: frozenset(flags))
+        devices.append(facts.device())
+    name = devices[0]
+    assert name and devices == [name, f"{name} (AVX2)", f"{name} (AVX-512 BF16)"]
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert facts.device() == f"{name} (AVX-512 BF16, TF_ENABLE_ONEDNN_OPTS=0)"
 
 
 @pytest.mark.parametrize("content", [[], 1, "text"])
