@@ -2,9 +2,10 @@
 
 import functools
 import pathlib
+import platform
 
 CPUINFO = "/proc/cpuinfo"
-INSTRUCTIONS = {  # the wider first; the first four switch TensorFlow's oneDNN kernels on, if nothing else is asked for
+INSTRUCTIONS = {  # the first that it has names a processor; the first four switch TensorFlow's oneDNN kernels on
     "amx_bf16": "AMX",
     "avx512_bf16": "AVX-512 BF16",
     "avx512_vnni": "AVX-512 VNNI",
@@ -18,16 +19,26 @@ SMALLEST_MU = -6.0  # below, two draws may differ by less than bfloat16 can show
 @functools.cache
 def features(path=CPUINFO):
     """The processor's feature flags, as Linux names them; empty where they cannot be read."""
+    return frozenset(_stated("flags", path).split())
+
+
+def name(path=CPUINFO):
+    """What the processor is called."""
+    return _stated("model name", path) or platform.processor() or platform.machine()
+
+
+def _stated(field, path):
+    """What Linux states first under this name, "" where it cannot be read."""
     try:
         lines = pathlib.Path(path).read_text(errors="replace").splitlines()
     except OSError:
-        return frozenset()
-    return frozenset(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")
 
 
 def instructions():
-    """The widest of the processor's vector instructions, "" where none of `INSTRUCTIONS` is known of it."""
-    return next((name for flag, name in INSTRUCTIONS.items() if flag in features()), "")
+    """The first of `INSTRUCTIONS` that the processor has, "" where none is known of it."""
+    return next((instruction for flag, instruction in INSTRUCTIONS.items() if flag in features()), "")
 
 
 def has_bfloat16():

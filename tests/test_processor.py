@@ -1,5 +1,7 @@
 """What auto makes of the processor."""
 
+import platform
+
 import pytest
 
 from bayes_layers import processor
@@ -35,6 +37,13 @@ def test_auto_is_float32_elsewhere(flags_of):
 
 def test_no_flags_can_be_read(tmp_path):
     assert processor.features(str(tmp_path / "nothing")) == frozenset()
+    assert processor.name(str(tmp_path / "nothing")) == (platform.processor() or platform.machine())
+
+
+def test_the_processor_is_called_what_linux_calls_it(tmp_path):
+    file = tmp_path / "cpuinfo"
+    file.write_text("model\t\t: 1\nmodel name\t: A: B\nflags\t\t: fpu\n\nmodel name\t: C\n")
+    assert processor.name(str(file)) == "A: B"
 
 
 @pytest.mark.parametrize(
@@ -42,13 +51,14 @@ def test_no_flags_can_be_read(tmp_path):
     [
         (("sse2",), ""),
         (("sse2", "avx2"), "AVX2"),
+        (("avx2", "avx_vnni"), "AVX VNNI"),
         (("avx2", "avx512f"), "AVX-512"),
         (("avx2", "avx512f", "avx512_vnni"), "AVX-512 VNNI"),
         (("avx2", "avx512f", "avx512_vnni", "avx512_bf16"), "AVX-512 BF16"),
         (("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"), "AMX"),
     ],
 )
-def test_the_widest_instructions_are_named(flags_of, flags, name):
+def test_the_instructions_that_decide_on_kernels_are_named(flags_of, flags, name):
     flags_of(*flags)
     assert processor.instructions() == name
 

@@ -80,19 +80,8 @@ def device():
     if gpus:
         return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     asked = os.environ.get(ONEDNN, "")
-    kernels = [processor.instructions(), asked and f"{ONEDNN}={asked}"]
-    kernels = ", ".join(filter(None, kernels))
-    return _processor() + (f" ({kernels})" if kernels else "")
-
-
-def _processor():
-    try:
-        for line in pathlib.Path(processor.CPUINFO).read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    kernels = ", ".join(filter(None, [processor.instructions(), asked and f"{ONEDNN}={asked}"]))
+    return processor.name() + (f" ({kernels})" if kernels else "")
 
 
 def threads():

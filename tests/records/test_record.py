@@ -184,18 +184,18 @@ def test_changed_versions_are_appended_not_refused(uninterrupted, tmp_path):
     assert config["versions"] == {} and config["history"] == [{"from_cycle": 3, "changes": book.changes}]
 
 
-def test_another_number_of_threads_is_said(uninterrupted, tmp_path):
+def test_another_number_of_threads_and_another_device_are_said(uninterrupted, tmp_path):
     path = tmp_path / "record"
     shutil.copytree(uninterrupted, path)
     facts = {"settings": {"arch": "BNN", "max_labels": 4}, "versions": {}, "git_commit": None, "device": "a test",
              "dataset": {"sha256": "0"}}  # fmt: skip
     changes = []
-    for threads in (1, 1, 2):
+    for stated in ({"threads": 1}, {"threads": 1}, {"threads": 2}, {"threads": 1, "device": "a test (AVX2)"}):
         with RecordLock(path) as lock:
             book = Record(path, lock)
-            book.open({**facts, "threads": threads})
+            book.open({**facts, **stated})
         changes.append(book.changes)
-    assert changes == [[], [], ["threads: 1 -> 2"]]
+    assert changes == [[], [], ["threads: 1 -> 2"], ["device: a test -> a test (AVX2)"]]
 
 
 def test_the_threads_that_tensorflow_was_told_are_stated(monkeypatch):
