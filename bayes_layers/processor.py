@@ -1,10 +1,13 @@
 """What the processor can do, and what `auto` makes of it. Light: no TensorFlow unless a GPU may be there."""
 
 import functools
+import os
 import pathlib
 import platform
+import sys
 
 CPUINFO = "/proc/cpuinfo"
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 INSTRUCTIONS = {  # the first that it has names a processor; the first four switch TensorFlow's oneDNN kernels on
     "amx_bf16": "AMX",
     "avx512_bf16": "AVX-512 BF16",
@@ -41,9 +44,23 @@ def instructions():
     return next((instruction for flag, instruction in INSTRUCTIONS.items() if flag in features()), "")
 
 
+def switch_onednn_on():
+    """Has TensorFlow take oneDNN's kernels where it would not, though they are faster, before it is imported.
+
+    On a processor with AVX2 alone they are measured to be (`docs/benchmarks.md`). What the variable is set to, it stays.
+    """
+    if instructions() == "AVX2" and "tensorflow" not in sys.modules:
+        os.environ.setdefault(ONEDNN, "1")
+
+
 def has_bfloat16():
     """Whether products of bfloat16 numbers are instructions of this processor (AMX or AVX-512)."""
     return bool({"amx_bf16", "avx512_bf16"} & features())
+
+
+def multiplies_bfloat16():
+    """Whether TensorFlow's kernels of bfloat16 products run on instructions here, a processor's or a GPU's."""
+    return has_bfloat16() or has_gpu()
 
 
 def has_matrix_units():

@@ -11,6 +11,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 
+from bayes_layers import processor
+
+processor.switch_onednn_on()  # as the commands do
+
 ROOT = pathlib.Path(__file__).parent.parent
 TINY = ["--dataset=digits", "--epochs=2", "--num_samples=3", "--initial_labels=10", "--query_size=5", "--batch_size=16"]
 

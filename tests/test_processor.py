@@ -1,6 +1,8 @@
 """What auto makes of the processor."""
 
+import os
 import platform
+import sys
 
 import pytest
 
@@ -63,15 +65,39 @@ def test_the_instructions_that_decide_on_kernels_are_named(flags_of, flags, name
     assert processor.instructions() == name
 
 
+@pytest.mark.parametrize("flags, found", [(("avx2",), "1"), (("avx2", "avx_vnni"), None), (("avx2", "avx512f"), None)])
+def test_onednn_is_switched_on_where_tensorflow_leaves_it_off(flags_of, monkeypatch, flags, found):
+    flags_of(*flags)
+    monkeypatch.setenv(processor.ONEDNN, "")  # to be put back to what it was
+    monkeypatch.delenv(processor.ONEDNN)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    processor.switch_onednn_on()  # too late
+    assert processor.ONEDNN not in os.environ
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    processor.switch_onednn_on()
+    assert os.environ.get(processor.ONEDNN) == found
+    monkeypatch.setenv(processor.ONEDNN, "0")
+    processor.switch_onednn_on()
+    assert os.environ[processor.ONEDNN] == "0"
+
+
 def test_xla_is_for_gpus():
     assert processor.resolve_jit_compile("true") == "true"
     assert processor.resolve_jit_compile("auto") == str(processor.has_gpu()).lower()
 
 
 @pytest.mark.parametrize(
-    "flag, has_gpu, found", [("avx512_bf16", False, False), ("avx512_bf16", True, True), ("amx_bf16", False, True)]
+    "flag, has_gpu, instructions, units",
+    [
+        ("avx512f", False, False, False),
+        ("avx512f", True, True, True),
+        ("avx512_bf16", False, True, False),
+        ("avx512_bf16", True, True, True),
+        ("amx_bf16", False, True, True),
+    ],
 )
-def test_amx_and_gpus_are_matrix_units(flags_of, monkeypatch, flag, has_gpu, found):
+def test_amx_and_gpus_are_matrix_units(flags_of, monkeypatch, flag, has_gpu, instructions, units):
     flags_of(flag)
     monkeypatch.setattr(processor, "has_gpu", lambda: has_gpu)
-    assert processor.has_matrix_units() is found
+    assert processor.multiplies_bfloat16() is instructions
+    assert processor.has_matrix_units() is units

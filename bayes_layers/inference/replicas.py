@@ -9,6 +9,8 @@ This is the algebra of the layers of `bayes_layers.layers` once more, with an ax
 together, layer by layer and step by step.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -27,6 +29,7 @@ from bayes_layers.layers.local_reparameterization import (
     DenseLocalReparameterization,
 )
 from bayes_layers.layers.priors import SCALE_WEIGHTS, PosteriorPrior, scale_from_weights
+from bayes_layers.layers.products import multiplied
 from bayes_layers.streams import stream_key
 
 tfd = tfp.distributions
@@ -222,17 +225,22 @@ class ReplicaTrainer(ElboTrainer):
 
     def _linear(self, layer, inputs, kernels):
         dtype = layer.product_dtype(kernels[0])
-        inputs, kernels = tf.cast(inputs, dtype), tf.cast(kernels, dtype)
         if inputs.shape.rank == 3:
-            return tf.cast(tf.matmul(inputs, kernels), tf.float32)
-        if not self.jit_compile:  # TensorFlow's CPU kernels have no gradient of grouped convolutions
-            pairs = zip(tf.unstack(inputs), tf.unstack(kernels), strict=True)
-            return tf.cast(tf.stack([layer._linear(x, kernel) for x, kernel in pairs]), tf.float32)
-        return tf.cast(_grouped_convolution(layer, inputs, kernels), tf.float32)
+            product = tf.matmul
+        elif self.jit_compile:
+            product = functools.partial(_grouped_convolution, layer)
+        else:  # TensorFlow's CPU kernels have no gradient of grouped convolutions
+            product = functools.partial(_convolutions, layer)
+        return tf.cast(multiplied(product, inputs, kernels, dtype), tf.float32)
+
+
+def _convolutions(layer, inputs, kernels):
+    """K convolutions one by one: `[K, B, H, W, C]` and `[K, h, w, C, F]` to `[K, B, H', W', F]`."""
+    return tf.stack([layer._product(x, k) for x, k in zip(tf.unstack(inputs), tf.unstack(kernels), strict=True)])
 
 
 def _grouped_convolution(layer, inputs, kernels):
-    """K convolutions as one with K groups: `[K, B, H, W, C]` and `[K, h, w, C, F]` to `[K, B, H', W', F]`."""
+    """The same as one convolution with K groups."""
     replicas, batch, height, width, channels = inputs.shape
     filters = kernels.shape[-1]
     merged = tf.reshape(tf.transpose(inputs, [1, 2, 3, 0, 4]), [batch, height, width, replicas * channels])

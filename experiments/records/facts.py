@@ -10,7 +10,6 @@ import subprocess
 import bayes_layers
 from bayes_layers import processor
 
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 PACKAGES = ("tensorflow", "tf_keras", "tensorflow-probability", "numpy")
 
 
@@ -79,8 +78,8 @@ def device():
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    asked = os.environ.get(ONEDNN, "")
-    kernels = ", ".join(filter(None, [processor.instructions(), asked and f"{ONEDNN}={asked}"]))
+    asked = os.environ.get(processor.ONEDNN, "")
+    kernels = ", ".join(filter(None, [processor.instructions(), asked and f"{processor.ONEDNN}={asked}"]))
     return processor.name() + (f" ({kernels})" if kernels else "")
 
 

@@ -7,7 +7,13 @@ import tf_keras
 
 from bayes_layers import Network, build_network
 from bayes_layers.config import NetworkSettings
-from bayes_layers.layers import Convolution2DFlipout, DenseFlipout, DeterministicConvolution2D, DeterministicDense
+from bayes_layers.layers import (
+    Convolution2DFlipout,
+    DenseFlipout,
+    DeterministicConvolution2D,
+    DeterministicDense,
+    products,
+)
 from bayes_layers.layers.randomness import make_seed
 from bayes_layers.models import network as network_module
 from bayes_layers.models.architectures import ARCHITECTURES
@@ -30,6 +36,33 @@ def test_a_product_rounds_its_factors_and_its_result():
     exact = rounded(x) @ rounded(layer.kernel)
     np.testing.assert_allclose(y, exact, rtol=2**-8, atol=1e-6)
     np.testing.assert_array_equal(y, rounded(y))
+
+
+CONVOLUTIONS = [Convolution2DFlipout(8, 3, padding=padding) for padding in ("same", "valid")]
+
+
+@pytest.mark.parametrize("layer, shape", [(DenseFlipout(30), (16, 200)), *[(c, (16, 9, 9, 16)) for c in CONVOLUTIONS]])
+def test_without_instructions_products_and_gradients_are_rounded_once(layer, shape, monkeypatch):
+    """In TensorFlow's own bfloat16 kernels of such a processor results are cut off, and sums of gradients rounded."""
+    monkeypatch.setattr(products, "multiplies_bfloat16", lambda: False)
+    layer.build((None, *shape[1:]))
+    layer.precision = "bfloat16"
+    factors = RNG.normal(size=shape), RNG.normal(size=layer.kernel_loc.shape)
+
+    def value_and_gradients(product, factors):
+        with tf.GradientTape() as tape:
+            tape.watch(factors)
+            outputs = product(*factors)
+        upstream = rounded(np.random.default_rng(1).normal(size=outputs.shape))
+        return outputs, *tape.gradient(outputs, factors, output_gradients=tf.cast(upstream, outputs.dtype))
+
+    exact = value_and_gradients(layer._product, [tf.constant(rounded(x)) for x in factors])
+    found = value_and_gradients(layer._linear, [tf.constant(x, tf.float32) for x in factors])
+    assert found[0].dtype == tf.bfloat16
+    for one, other in zip(exact, found, strict=True):
+        error = tf.cast(other, tf.float64).numpy() - one.numpy()
+        np.testing.assert_array_less(np.abs(error), 2**-8 * np.abs(one) + 1e-5 * np.abs(one).max())
+        assert abs(np.sum(error * np.sign(one))) < 2e-4 * np.sum(np.abs(one))  # cut off, it would be 28e-4
 
 
 def test_thin_products_and_logits_stay_float32():

@@ -1,14 +1,19 @@
-"""A process that commits made-up cycles to a record, for tests that kill it. No TensorFlow.
+"""Processes that commit made-up cycles to a record, for tests that kill them. No TensorFlow.
 
-usage: python commit_loop.py DIRECTORY LAST_CYCLE
+Each line of the standard input is a JSON list of a record's directory, the last cycle and a fault. A fork of this
+process commits; the answer is a line with its return code and what it wrote to the standard error.
 """
 
+import json
+import os
 import pathlib
 import sys
+import tempfile
+import traceback
 
 import numpy as np
 
-from experiments.records import tables
+from experiments.records import files, tables
 from experiments.records.checkpoint import State
 from experiments.records.lock import RecordLock
 from experiments.records.record import Record
@@ -51,5 +56,27 @@ def main(directory, last_cycle):
             book.commit(State(cycle, cycle * 10, rows, {"weight": weights}, [], {"nll": np.ones(2)}), acquired(rows))
 
 
+def in_a_fork(directory, last_cycle, fault):
+    """The return code, minus the signal for one that was killed, and the standard error."""
+    with tempfile.TemporaryFile("w+") as said:
+        child = os.fork()
+        if child:
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            said.seek(0)
+            return code, said.read()
+        code = 1
+        try:
+            os.dup2(said.fileno(), 2)
+            os.environ[files.FAULT_VARIABLE] = fault
+            main(directory, last_cycle)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    for line in sys.stdin:
+        print(json.dumps(in_a_fork(*json.loads(line))), flush=True)

@@ -1,8 +1,8 @@
 """Records: killed, full, damaged, locked, foreign."""
 
+import functools
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -25,11 +25,25 @@ from tests.records import commit_loop
 LAST_CYCLE = 2
 
 
+@functools.cache
+def commit_loops():
+    command = [sys.executable, "-m", "tests.records.commit_loop"]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def commit_in_a_process(directory, fault="", last_cycle=LAST_CYCLE):
-    command = [sys.executable, "-m", "tests.records.commit_loop", str(directory), str(last_cycle)]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, files.FAULT_VARIABLE: fault}, capture_output=True, text=True, timeout=60
-    )
+    loops = commit_loops()
+    print(json.dumps([str(directory), last_cycle, fault]), file=loops.stdin, flush=True)
+    returncode, stderr = json.loads(loops.stdout.readline())
+    return subprocess.CompletedProcess([], returncode, stderr=stderr)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_loops_are_left():
+    yield
+    if commit_loops.cache_info().currsize:
+        commit_loops().communicate(timeout=60)
+        commit_loops.cache_clear()
 
 
 def whole_content(path):
