@@ -47,7 +47,7 @@ def instructions():
 def switch_onednn_on():
     """Has TensorFlow take oneDNN's kernels where it would not, though they are faster, before it is imported.
 
-    On a processor with AVX2 alone they are measured to be (`docs/benchmarks.md`). What the variable is set to, it stays.
+    That is measured of processors with AVX2 alone (`docs/benchmarks.md`). A variable that is set stays as it is.
     """
     if instructions() == "AVX2" and "tensorflow" not in sys.modules:
         os.environ.setdefault(ONEDNN, "1")

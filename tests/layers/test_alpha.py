@@ -13,6 +13,7 @@ from bayes_layers.layers import (
     posteriors,
 )
 from bayes_layers.layers.randomness import make_seed
+from tests.layers.over_seeds import over_seeds
 
 S = 4000
 
@@ -97,8 +98,7 @@ def test_moments_of_the_convolution(variance):
     deviation = tf.sqrt(layer._linear(x**2, layer.kernel_scale**2)).numpy()[0]
     np.testing.assert_array_less(np.abs(y.mean(0) - mean), 5 * deviation / np.sqrt(S))
     np.testing.assert_array_less(np.abs(y.var(0) / deviation**2 - 1), 5 * np.sqrt(2 / S))
-    call = tf.function(lambda seed: flipout(x, seed=seed)[0])
-    theirs = np.stack([call(make_seed(4, t)).numpy() for t in range(S)])
+    theirs = over_seeds(lambda seed: flipout(x, seed=seed)[0], 4, S)
     np.testing.assert_array_less(np.abs(theirs.mean(0) - y.mean(0)), 7 * deviation / np.sqrt(S))
     np.testing.assert_array_less(np.abs(theirs.var(0) / y.var(0) - 1), 7 * np.sqrt(2 / S))
     ours = np.corrcoef(y.reshape(S, -1).T) - np.eye(27)

@@ -8,6 +8,7 @@ import tf_keras
 
 from bayes_layers.layers import Convolution2DFlipout, DenseFlipout
 from bayes_layers.layers.randomness import fold_in, make_seed
+from tests.layers.over_seeds import over_seeds
 
 tfd = tfp.distributions
 S = 4000
@@ -32,12 +33,7 @@ def inputs_for(layer, batch=2):
 
 def calls(layer, x, count=S):
     """`[count, ...]`: the layer's outputs for x in calls with different seeds."""
-
-    @tf.function
-    def call(seed):
-        return layer(x, seed=seed)
-
-    return np.stack([call(make_seed(11, t)).numpy() for t in range(count)])
+    return over_seeds(lambda seed: layer(x, seed=seed), 11, count)
 
 
 def expected_moments(layer, x):
@@ -58,7 +54,7 @@ def test_moments_of_one_row_over_many_calls(make):
 @pytest.mark.parametrize("make", [dense, convolution])
 def test_moments_of_weight_draws(make):
     layer = make()
-    deviations = np.stack([layer.draw(make_seed(5, t))[0].numpy() for t in range(1000)])
+    deviations = over_seeds(lambda seed: layer.draw(seed)[0], 5, 1000)
     scale = layer.kernel_scale.numpy()
     np.testing.assert_array_less(np.abs(deviations.mean(0)), 5 * scale / np.sqrt(1000))
     np.testing.assert_array_less(np.abs(deviations.var(0) / scale**2 - 1), 5 * np.sqrt(2 / 1000))
@@ -184,7 +180,7 @@ def test_variational_bias_has_a_posterior_and_a_kl():
     expected = numpy_kl(bias.loc.numpy(), tf.convert_to_tensor(bias.scale).numpy(), 0.0, 1.0)
     kernel = numpy_kl(variational.kernel_loc.numpy(), variational.kernel_scale.numpy(), 0.0, 1.0)
     assert abs(float(variational.kl()) / (kernel + expected) - 1) < 1e-5
-    draws = np.stack([variational.draw(make_seed(0, t))[1].numpy() for t in range(1000)])
+    draws = over_seeds(lambda seed: variational.draw(seed)[1], 0, 1000)
     np.testing.assert_array_less(np.abs(draws.std(0) / tf.convert_to_tensor(bias.scale).numpy() - 1), 5 / np.sqrt(2000))
 
 
@@ -212,7 +208,6 @@ def test_gradients_vary_less_than_with_one_shared_draw():
     rng = np.random.default_rng(0)
     x, y = tf.constant(rng.normal(size=(64, 5)), tf.float32), tf.constant(rng.normal(size=(64, 1)), tf.float32)
 
-    @tf.function
     def gradients(seed):
         with tf.GradientTape(persistent=True) as tape:
             flipout = tf.reduce_mean((layer(x, seed=seed) - y) ** 2)
@@ -220,8 +215,7 @@ def test_gradients_vary_less_than_with_one_shared_draw():
         loc = layer.trainable_weights[0]
         return tape.gradient(flipout, loc), tape.gradient(shared, loc)
 
-    samples = [gradients(make_seed(0, t)) for t in range(500)]
-    ours, shared = (np.stack([s[i].numpy() for s in samples]) for i in (0, 1))
+    ours, shared = over_seeds(gradients, 0, 500)
     np.testing.assert_allclose(ours.mean(0), shared.mean(0), atol=5 * shared.std(0).max() / np.sqrt(500))
     assert ours.var(0).sum() < 0.2 * shared.var(0).sum()
 
