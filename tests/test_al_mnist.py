@@ -235,7 +235,7 @@ def heed_ctrl_c():
 
 
 def test_ctrl_c_stops_cleanly_and_resumes(tmp_path):
-    long = ("--max_labels=1200", "--epochs=30")
+    long = ("--arch=CNN", "--max_labels=1200", "--epochs=30")
     command = [sys.executable, "-m", "experiments.al_mnist", f"--output_dir={tmp_path}", *TINY, *long]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(command, cwd=ROOT, preexec_fn=heed_ctrl_c, **pipes)
@@ -251,7 +251,7 @@ def test_ctrl_c_stops_cleanly_and_resumes(tmp_path):
     record = the_record(tmp_path)
     assert not (record / "lock").exists()
     done = len(rows(record, "metrics"))
-    assert main(tmp_path, "--epochs=30", f"--max_labels={10 + 5 * done}") == 0
+    assert main(tmp_path, *long, f"--max_labels={10 + 5 * done}") == 0
     assert len(rows(record, "metrics")) == done + 1
 
 

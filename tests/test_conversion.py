@@ -169,9 +169,8 @@ def test_the_weight_of_the_kl_survives_copies(functional, tmp_path):
 
 def test_layers_of_one_seed_have_noise_of_their_own(functional):
     names = ["second", "third", "logits"]
-    seeds = [
-        [bayesian(functional, names, num_examples=9, seed=s).get_layer(name).seed for name in names] for s in (0, 0, 1)
-    ]
+    models = [bayesian(functional, names, num_examples=9, seed=seed) for seed in (0, 0, 1)]
+    seeds = [[model.get_layer(name).seed for name in names] for model in models]
     assert len(set(seeds[0])) == 3 and seeds[0] == seeds[1] and not set(seeds[0]) & set(seeds[2])
 
 

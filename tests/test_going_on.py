@@ -250,7 +250,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("how", ["kill", "full disk"])
-@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.slow)])
 def test_an_end_at_any_instant_of_the_first_commit_loses_nothing(how, every, tmp_path, monkeypatch, capsys):
     settings = ["--arch=CNN", "--acquisition=max_entropy", "--test_every=2"]
     assert main(tmp_path / "runs", *settings, "--max_labels=15") == 0  # with a test at its end that is to be forgotten
