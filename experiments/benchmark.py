@@ -99,7 +99,7 @@ def work(config):
         return
     dataset_name = datasets.resolve(config.dataset, config.data_dir)
     entry.start_tensorflow()
-    rates = floor.machine_rates()
+    rates = floor.machine_rates(config.precision)
     print(", ".join(_rate_text(name, rate) for name, rate in rates.items()))
     print(
         f"{'work':<16}{'arch':<12}{'acquisition':<17}{'naive':>12}{'ours':>12}{'ratio':>8}{'floor share':>13}",

@@ -53,6 +53,14 @@ def test_operations_by_hand():
     assert floor.floor_seconds({"float32": 10.0, "copy": 5.0}, "float32", 10, 20) == 4
 
 
+@pytest.mark.parametrize("has_instructions", [False, True])
+def test_the_rate_of_the_precision_that_is_asked_for_is_measured(has_instructions, monkeypatch):
+    monkeypatch.setattr("bayes_layers.processor.multiplies_bfloat16", lambda: has_instructions)
+    for precision, both in (("auto", has_instructions), ("float32", has_instructions), ("bfloat16", True)):
+        rates = floor.machine_rates(precision, size=64, repeats=1)
+        assert set(rates) == {"float32", "copy"} | ({"bfloat16"} if both else set()) and min(rates.values()) > 0
+
+
 def test_a_pool_of_any_size():
     images = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28, 1)
     more = works.enlarged(images, 10)

@@ -3,23 +3,24 @@
 import statistics
 import time
 
-from bayes_layers.processor import has_bfloat16
 
-
-def machine_rates(size=2048, repeats=8):
+def machine_rates(precision, size=2048, repeats=8):
     """Measured rates of this machine.
 
     Returns:
-      dict: `float32` and `bfloat16`, operations per second of a square matrix product (bfloat16 only where the
-      processor has it), and `copy`, bytes per second read and written by a copy of 256 MiB.
+      dict: `float32`, and `bfloat16` if that is the precision or the processor has it, operations per second of a
+      square matrix product as the layers make it, and `copy`, bytes per second read and written by a copy of 256 MiB.
     """
     import tensorflow as tf
 
-    product = tf.function(tf.matmul)
+    from bayes_layers.layers.products import multiplied
+    from bayes_layers.processor import multiplies_bfloat16
+
     rates = {}
-    for dtype in (tf.float32, tf.bfloat16) if has_bfloat16() else (tf.float32,):
+    for dtype in (tf.float32, tf.bfloat16) if precision == "bfloat16" or multiplies_bfloat16() else (tf.float32,):
         a = tf.cast(tf.random.stateless_normal([size, size], [1, 2]), dtype)
-        rates[dtype.name] = 2 * size**3 / _median_seconds(lambda a=a: product(a, a), repeats)
+        product = tf.function(lambda a, dtype=dtype: multiplied(tf.matmul, a, a, dtype))
+        rates[dtype.name] = 2 * size**3 / _median_seconds(lambda a=a, product=product: product(a), repeats)
     block, copy = tf.zeros([2**26]), tf.function(lambda x: x + 1.0)
     rates["copy"] = 2 * 4 * 2**26 / _median_seconds(lambda: copy(block), repeats)
     return rates
