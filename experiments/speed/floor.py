@@ -7,8 +7,12 @@ import time
 def machine_rates(precision, size=2048, repeats=8):
     """Measured rates of this machine.
 
+    Args:
+      precision: the works', "float32", "bfloat16" or "auto".
+      size, repeats: the matrices' rows and columns, and how often each product and copy is timed.
+
     Returns:
-      dict: `float32`, and `bfloat16` if that is the precision or the processor has it, operations per second of a
+      dict: `float32`, and `bfloat16` if that is asked for or has instructions here, operations per second of a
       square matrix product as the layers make it, and `copy`, bytes per second read and written by a copy of 256 MiB.
     """
     import tensorflow as tf
