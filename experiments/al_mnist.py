@@ -42,7 +42,7 @@ def work(config):
     from experiments.active_learning.loop import check_budget, prepare_directory, run
 
     dataset_name = datasets.resolve(config.dataset, config.data_dir, download=not config.dry_run)
-    check_budget(config, dataset_name, datasets.SIZES[dataset_name][0])
+    check_budget(config, dataset_name)
     if config.dry_run:
         entry.start_tensorflow()
         from experiments.active_learning.dry_run import describe

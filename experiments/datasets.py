@@ -23,6 +23,7 @@ SIZES = {
     "cifar100": (50000, 10000, 100),
     "digits": (1297, 500, 10),
 }
+RAREST_CLASS = {"mnist": 5421, "cifar10": 5000, "cifar100": 500, "digits": 121}  # images to learn from
 IMAGE_SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "cifar100": (32, 32, 3), "digits": (28, 28, 1)}
 TITLES = {"mnist": "MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}  # of those that TFDS has
 DOWNLOAD_HOST, DOWNLOAD_PORT, CONNECT_SECONDS = "storage.googleapis.com", 443, 2.0

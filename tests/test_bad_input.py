@@ -138,10 +138,18 @@ def test_mnist_without_network_or_data(tmp_path, capsys, monkeypatch):
     assert line.startswith("error: MNIST is not prepared") and "--dataset=digits" in line
 
 
-def test_more_balanced_labels_than_a_class_has(tmp_path, capsys):
-    assert run("--dataset=digits", "--initial_labels=1290", "--max_labels=1290", f"--output_dir={tmp_path}") == 1
-    line = capsys.readouterr().err.strip().splitlines()[-1]
-    assert line.startswith("error: --initial_labels=1290 is not valid: 1290 balanced initial images need more than")
+@pytest.mark.parametrize("module", [al_mnist, layer_position])
+def test_more_balanced_labels_than_a_class_has(module, tmp_path, capsys):
+    """Said before anything is done; a study does not find out run by run."""
+    arguments = ["--dataset=digits", "--initial_labels=1211", "--max_labels=1250", f"--output_dir={tmp_path / 'runs'}"]
+    assert module.main(["x", *arguments]) == 2
+    assert capsys.readouterr().err == (
+        "error: --initial_labels=1211 is not valid: a class of digits has only 121 images to learn from, so balanced "
+        "initial labels are at most 1210 (--nobalanced_init takes more)\n"
+    )
+    assert not (tmp_path / "runs").exists()
+    for fits in (["--nobalanced_init"], ["--initial_labels=1210"]):
+        assert module.main(["x", *arguments, *fits, "--dry_run"]) == 0
 
 
 def test_a_diverging_run_names_cycle_epoch_and_step(tmp_path, capsys):

@@ -6,6 +6,7 @@ from bayes_layers.config import PRIOR_SETTINGS
 from bayes_layers.processor import resolve_jit_compile, resolve_precision
 from bayes_layers.settings import SettingError
 from bayes_layers.uncertainty.calibration import evaluate
+from experiments import datasets
 from experiments.active_learning.acquisition import initial_indices
 from experiments.active_learning.config import result_settings
 from experiments.errors import UserError
@@ -85,14 +86,22 @@ def run(config, load_dataset, path, watch, **learner):
     return finished
 
 
-def check_budget(config, dataset_name, size):
-    """Raises SettingError if a data set of `size` images is too small for the settings."""
+def check_budget(config, dataset_name):
+    """Raises SettingError if a data set, or a class of it, is too small for the settings."""
+    size, _, classes = datasets.SIZES[dataset_name]
     for name in ("initial_labels", "max_labels"):
         if getattr(config, name) > size:
             raise SettingError(
                 f"--{name}={getattr(config, name)} is not valid: {dataset_name} has {size} images "
                 f"to learn from, so it takes at most {size}"
             )
+    rarest = datasets.RAREST_CLASS[dataset_name]
+    if config.balanced_init and config.initial_labels > classes * rarest:
+        raise SettingError(
+            f"--initial_labels={config.initial_labels} is not valid: a class of {dataset_name} has only {rarest} "
+            f"images to learn from, so balanced initial labels are at most {classes * rarest} (--nobalanced_init takes "
+            "more)"
+        )
     if config.query_size > size - config.initial_labels and config.max_labels > config.initial_labels:
         raise SettingError(
             f"--query_size={config.query_size} is not valid: after {config.initial_labels} initial labels the pool of "

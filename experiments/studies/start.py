@@ -26,7 +26,7 @@ def begin(config):
         from experiments.active_learning.loop import check_budget
 
         dataset = datasets.resolve(config.dataset, config.data_dir, download=not config.dry_run)
-        check_budget(config, dataset, datasets.SIZES[dataset][0])
+        check_budget(config, dataset)
     if not config.dry_run:
         return dataset
     print(describe(config, dataset))

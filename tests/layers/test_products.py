@@ -47,13 +47,14 @@ def test_without_instructions_products_and_gradients_are_rounded_once(layer, sha
     monkeypatch.setattr(products, "multiplies_bfloat16", lambda: False)
     layer.build((None, *shape[1:]))
     layer.precision = "bfloat16"
-    factors = RNG.normal(size=shape), RNG.normal(size=layer.kernel_loc.shape)
+    rng = np.random.default_rng(0)
+    factors = rng.normal(size=shape), rng.normal(size=layer.kernel_loc.shape)
 
     def value_and_gradients(product, factors):
         with tf.GradientTape() as tape:
             tape.watch(factors)
             outputs = product(*factors)
-        upstream = rounded(np.random.default_rng(1).normal(size=outputs.shape))
+        upstream = rounded(np.random.default_rng(1).normal(size=outputs.shape))  # the same for both
         return outputs, *tape.gradient(outputs, factors, output_gradients=tf.cast(upstream, outputs.dtype))
 
     exact = value_and_gradients(layer._product, [tf.constant(rounded(x)) for x in factors])
@@ -62,7 +63,7 @@ def test_without_instructions_products_and_gradients_are_rounded_once(layer, sha
     for one, other in zip(exact, found, strict=True):
         error = tf.cast(other, tf.float64).numpy() - one.numpy()
         np.testing.assert_array_less(np.abs(error), 2**-8 * np.abs(one) + 1e-5 * np.abs(one).max())
-        assert abs(np.sum(error * np.sign(one))) < 2e-4 * np.sum(np.abs(one))  # cut off, it would be 28e-4
+        assert abs(np.sum(error * np.sign(one))) < 5e-4 * np.sum(np.abs(one))  # cut off, it is 28e-4
 
 
 def test_thin_products_and_logits_stay_float32():
