@@ -76,7 +76,9 @@ def test_the_report_page_shows_the_same_errors_as_the_tables():
         if section.kind.layout.experiment == "al_mnist":
             divisor = dict(section.protocol)["kl_scale"]
             for group in section.groups:
-                shown[divisor, group.network, group.column, group.mu_init] = mean(group.final("test_error")[1], 100)
+                labels, errors = group.final("test_error")
+                if labels == 300:  # the page shows all runs where all are, the tables those that are finished
+                    shown[divisor, group.network, group.column, group.mu_init] = mean(errors, 100)
     for study, table in (("layer_position", "table2"), ("init_study", "table3")):
         rows = results_module().rows_of(f"{study}/mnist/{table}.csv")
         for row in (r for r in rows if int(r["n"]) and r.get("kind", "single") == "single"):
